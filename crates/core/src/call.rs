@@ -1,0 +1,106 @@
+//! [`Call`]: what travels with every call, from the front door to the provider.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{Clock, Cursor, Error, ErrorKind, Result};
+
+/// A boxed future that runs on its own.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The port for work that goes on after the answer. On Workers it belongs to the request (`waitUntil`), so it travels
+/// with the call.
+pub trait Spawn: Send + Sync {
+    /// Runs the task in the background.
+    fn spawn(&self, task: Task);
+}
+
+/// The W3C trace context that a caller sent, or that the front door made: `00-<trace>-<span>-<flags>`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TraceParent(pub Option<Box<str>>);
+
+/// What travels with every call.
+#[derive(Clone)]
+pub struct Call {
+    clock: Arc<dyn Clock>,
+    spawn: Arc<dyn Spawn>,
+    deadline: Duration,
+    request_id: Arc<str>,
+    /// The trace that the call belongs to.
+    pub trace: TraceParent,
+    /// The cursor that a cache further on must have applied before it answers from what it holds.
+    pub min_cursor: Option<Cursor>,
+}
+
+impl Call {
+    /// A call that may take this long from now.
+    pub fn new(clock: Arc<dyn Clock>, spawn: Arc<dyn Spawn>, request_id: &str, time: Duration) -> Self {
+        let deadline = clock.monotonic().saturating_add(time);
+        Self {
+            clock,
+            spawn,
+            deadline,
+            request_id: Arc::from(request_id),
+            trace: TraceParent::default(),
+            min_cursor: None,
+        }
+    }
+
+    /// The same call with at most this much time left.
+    pub fn within(&self, time: Duration) -> Self {
+        let deadline = self.deadline.min(self.clock.monotonic().saturating_add(time));
+        Self { deadline, ..self.clone() }
+    }
+
+    /// A call of its own for background work: the same trace and id, its own time.
+    pub fn detached(&self, time: Duration) -> Self {
+        Self { deadline: self.clock.monotonic().saturating_add(time), ..self.clone() }
+    }
+
+    /// Time left, by the monotonic clock.
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_sub(self.clock.monotonic())
+    }
+
+    /// The id that stands in logs, audit records and problem documents.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    pub(crate) fn shared_request_id(&self) -> Arc<str> {
+        self.request_id.clone()
+    }
+
+    /// The clock, for waiting.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Runs a task in the background.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn.spawn(Box::pin(task));
+    }
+
+    /// Runs a future until the deadline; past it, [`ErrorKind::Timeout`].
+    pub async fn bounded<T>(&self, future: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let remaining = self.remaining();
+        futures_util::select_biased! {
+            result = futures_util::FutureExt::fuse(Box::pin(future)) => result,
+            () = futures_util::FutureExt::fuse(self.clock.sleep(remaining)) => {
+                Err(Error::new(ErrorKind::Timeout, "the answer did not come in time; raise the timeout or look at the provider"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("request_id", &self.request_id)
+            .field("remaining", &self.remaining())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,34 @@
+//! [`FrontDoor`]: what stands behind a listener. A host brings requests to it and carries its answers back.
+//!
+//! Only the contract lives here. The listener counts connections, bytes and time; routes, tokens and every other
+//! decision belong to who implements it.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// What a listener knows of the other end of a connection, from the socket alone. Nothing here comes from a header.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Peer {
+    /// The address at the other end; a Unix socket has none.
+    pub address: Option<Arc<str>>,
+    /// The user at the other end of a Unix socket, as the kernel says.
+    pub uid: Option<u32>,
+    /// The listener holds more connections than its cap: answer 429. The connection closes after it.
+    pub crowded: bool,
+}
+
+/// Answers the requests of a listener. One per process, shared by all connections.
+pub trait FrontDoor: Send + Sync + 'static {
+    /// Looks at the head of a request before a byte of its body is read. `Some` is the answer, and when a body was
+    /// announced the connection closes after it; `None` lets the body in.
+    ///
+    /// Absolute-form targets, CONNECT and Upgrade arrive here as they were sent, and so do doubled headers.
+    fn refuse(&self, peer: &Peer, head: &http::request::Parts) -> Option<http::Response<Bytes>>;
+
+    /// Answers a request that was let in. Its body is whole and within the listener's cap.
+    ///
+    /// The future is dropped when the caller goes away; what must go on is spawned.
+    fn call(&self, peer: &Peer, request: http::Request<Bytes>) -> impl Future<Output = http::Response<Bytes>> + Send;
+}

@@ -1,0 +1,67 @@
+//! The domain of Lockstep: secrets, references, the provider contract, the cache, freshness and the layers around a
+//! provider.
+//!
+//! No I/O and no clock live here: what the host has to give comes in through the [ports](crate::Clock). Everything
+//! compiles for wasm.
+//!
+//! The way of a request: [`Resolver::get`] plans it, authorizes each candidate, checks freshness, looks into the cache,
+//! and asks the provider through [`Upstream`] when it must.
+
+#![forbid(unsafe_code)]
+
+mod access;
+mod alias;
+mod audit;
+mod cache;
+mod call;
+mod error;
+mod freshness;
+mod front_door;
+mod journal;
+mod key;
+mod ledger;
+mod metrics;
+mod name;
+mod pattern;
+mod plan;
+mod ports;
+mod provider;
+mod reference;
+mod resolver;
+mod scope;
+mod secret;
+mod selector;
+mod settings;
+mod sync;
+mod target;
+mod time;
+mod upstream;
+mod value;
+
+pub use self::access::{Action, Authorizer, Decision, Principal, Resource};
+pub use self::alias::{Alias, AliasError};
+pub use self::audit::{AuditRecord, Outcome};
+pub use self::call::{Call, Spawn, Task, TraceParent};
+pub use self::error::{Error, ErrorKind, Operation, Result, Retry};
+pub use self::front_door::{FrontDoor, Peer};
+pub use self::journal::{Change, ChangeKind, ChangedName, Cursor, Feed, Journal, MemoryJournal, Source};
+pub use self::key::{KeyPath, KeyPathError, MAX_KEY_BYTES, MAX_KEY_DEPTH};
+pub use self::metrics::{CacheFound, Meter, MetricsSink};
+pub use self::name::{MAX_NAME_BYTES, NameError, SecretName};
+pub use self::pattern::{Pattern, PatternError};
+pub(crate) use self::ports::fraction;
+pub use self::ports::{
+    AuditSink, Env, FileContent, FileStamp, Files, Limits, Random, TlsProfile, Transport, Transports,
+};
+pub use self::provider::{Capabilities, ChangeSource, GET_MANY_CONCURRENCY, Provider};
+pub use self::reference::{MAX_REFERENCE_BYTES, ReferenceError, ReferenceFault, SecretRef};
+pub use self::resolver::{Answer, Ask, CacheStatus, Invalidation, Mount, Resolver, ResolverParts};
+pub use self::scope::{CanonicalId, Scope, ScopeParts};
+pub use self::secret::{Filter, Lease, Metadata, Page, Paged, Rotation, Secret, Version, VersionInfo, VersionState};
+pub use self::selector::{MAX_SELECTOR_BYTES, Selector};
+pub use self::settings::{
+    AuditHits, CacheSettings, Fallback, FreshnessSettings, OnOutage, Route, Ttl, UpstreamSettings,
+};
+pub use self::time::{Clock, Moment, Timeline, UnixMillis};
+pub use self::upstream::Upstream;
+pub use self::value::{Encoding, Field, Payload, SecretValue};

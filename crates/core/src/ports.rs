@@ -1,0 +1,104 @@
+//! The ports: traits that the host fills in. None has a default; an assembly that forgets one does not compile.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+use crate::{AuditRecord, Result, UnixMillis};
+
+/// One HTTP exchange, whole: redirects are never followed, the body is read to its end or to a limit.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Sends the request and reads the whole answer, whatever its status.
+    ///
+    /// # Errors
+    /// `Network` (no connection, or it broke; the message says whether the request had been sent), `Tls`, `Timeout`,
+    /// `TooLarge` (more than `limits.response_bytes`, on the wire or unpacked). The caller adds operation and name.
+    async fn send(&self, request: http::Request<Bytes>, limits: Limits) -> Result<http::Response<Bytes>>;
+}
+
+/// What one exchange may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From the first byte sent to the last byte read.
+    pub time: Duration,
+    /// Bytes of the answer's body, after unpacking.
+    pub response_bytes: usize,
+}
+
+/// Builds one [`Transport`] per provider, with its own TLS profile.
+pub trait Transports: Send + Sync {
+    /// A transport with this profile.
+    fn build(&self, profile: &TlsProfile) -> Result<Arc<dyn Transport>>;
+}
+
+/// Whom a provider's transport trusts and what it shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsProfile {
+    /// A PEM file of roots, instead of the built-in ones.
+    pub ca_file: Option<Box<Path>>,
+    /// A client certificate and its key, as PEM files.
+    pub client: Option<(Box<Path>, Box<Path>)>,
+}
+
+/// The environment variables that this process was given.
+pub trait Env: Send + Sync {
+    /// The variable's value; `None` when it is unset, empty or not UTF-8.
+    fn var(&self, name: &str) -> Option<String>;
+}
+
+/// Files of the host.
+pub trait Files: Send + Sync {
+    /// Reads a whole file of at most `limit` bytes.
+    fn read(&self, path: &Path, limit: usize) -> Result<FileContent>;
+
+    /// What changes when a file changes, without reading it.
+    fn stamp(&self, path: &Path) -> Result<FileStamp>;
+}
+
+/// A file that was read. The bytes are wiped on drop.
+#[derive(Debug)]
+pub struct FileContent {
+    /// What it holds.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// As it was when it was opened.
+    pub stamp: FileStamp,
+}
+
+/// What changes when a file changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStamp {
+    /// When its content changed last.
+    pub modified: UnixMillis,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Device and inode: another file put in its place.
+    pub identity: (u64, u64),
+    /// Permission bits; 0 where the host has none.
+    pub mode: u32,
+    /// Whether it belongs to the user that this process runs as, or to root.
+    pub own: bool,
+}
+
+/// A source of random bytes fit for tokens and keys.
+pub trait Random: Send + Sync {
+    /// Fills the buffer.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// A number in `0.0..1.0` from a source of random bytes.
+pub(crate) fn fraction(random: &dyn Random) -> f64 {
+    let mut bytes = [0; 4];
+    random.fill(&mut bytes);
+    f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// Where audit records go.
+pub trait AuditSink: Send + Sync {
+    /// Takes one record. It must not block for long, and must not lose it silently.
+    fn write(&self, record: &AuditRecord);
+}

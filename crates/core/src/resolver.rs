@@ -1,0 +1,334 @@
+//! The [`Resolver`]: the one way from a caller to a value.
+//!
+//! [`Resolver::get`] is the access stack of one read, from the outside in: audit, metrics, plan, authorize, freshness,
+//! cache, single flight. What happens between cache and provider is in `fetch`; what needs no cache (metadata, lists,
+//! rotation) in `control`; many reads at once in `batch`.
+
+mod batch;
+mod control;
+mod fetch;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::fetch::Found;
+use crate::cache::{Cache, Outcome};
+use crate::freshness::{Freshness, Standing};
+use crate::ledger::{Access, Ledger};
+use crate::plan::{Candidate, Plan, Planner, Rules};
+use crate::{
+    Action, Alias, AuditHits, AuditSink, Authorizer, CacheFound, CacheSettings, Call, Clock, Cursor, Error, ErrorKind,
+    Fallback, FreshnessSettings, Meter, MetricsSink, Operation, Principal, Provider, Random, Resource, Result, Route,
+    Secret, SecretName, Timeline, Ttl, UnixMillis,
+};
+
+/// A provider under its alias, with its upstream stack around it.
+pub struct Mount {
+    /// The name in the configuration.
+    pub alias: Alias,
+    /// The provider, wrapped in [`Upstream`](crate::Upstream).
+    pub provider: Arc<dyn Provider>,
+    /// Instead of [`CacheSettings::ttl`]; the drop-in variables of the AWS extension set it per service.
+    pub ttl: Option<Ttl>,
+    /// Whether somebody tells the journal of this provider's changes. If nobody does, a healthy journal says nothing
+    /// about its values, and [`CacheSettings::ttl_with_journal`] is not for them.
+    pub journaled: bool,
+}
+
+/// What a [`Resolver`] is made of.
+pub struct ResolverParts {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// For jitter and for this instance's place in the spread of refetches.
+    pub random: Arc<dyn Random>,
+    /// Who may do what.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// Where audit records go.
+    pub audit: Arc<dyn AuditSink>,
+    /// How hits are audited.
+    pub audit_hits: AuditHits,
+    /// Where numbers go.
+    pub metrics: Arc<dyn MetricsSink>,
+    /// The providers.
+    pub mounts: Vec<Mount>,
+    /// The routes, first match first. A name without a route goes to the only provider, if there is one only.
+    pub routes: Vec<Route>,
+    /// The cache.
+    pub cache: CacheSettings,
+    /// The bound; without a journal there is none.
+    pub freshness: Option<FreshnessSettings>,
+}
+
+/// What a caller asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Ask {
+    /// The provider asked for; without one, the routes decide.
+    pub alias: Option<Alias>,
+    /// The name.
+    pub name: SecretName,
+    /// Which version, as written; nothing is the current one.
+    pub selector: Option<Box<str>>,
+    /// Whether the cache is left out (`refreshNow`, `Cache-Control: no-cache`).
+    pub skip_cache: bool,
+}
+
+/// Where an answer came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheStatus {
+    /// From the cache, fresh.
+    Hit,
+    /// From the provider.
+    Miss,
+    /// From the cache, past its time, because the provider or the journal failed like this.
+    Stale(ErrorKind),
+}
+
+/// A released secret.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The secret.
+    pub secret: Arc<Secret>,
+    /// The provider that it came from.
+    pub alias: Alias,
+    /// Where the answer came from.
+    pub status: CacheStatus,
+    /// How long ago it was fetched.
+    pub age: Duration,
+    /// How long it is still fresh.
+    pub fresh_for: Duration,
+    /// How far this instance had come in the journal.
+    pub cursor: Option<Cursor>,
+}
+
+/// What to drop from the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Invalidation {
+    /// This secret, in every version and spelling.
+    Name(SecretName),
+    /// Every secret whose name begins like this, whole segments.
+    Prefix(SecretName),
+}
+
+/// The one way from a caller to a value. Cloning it shares it.
+#[derive(Clone)]
+pub struct Resolver(Arc<Inner>);
+
+struct Inner {
+    timeline: Arc<Timeline>,
+    random: Arc<dyn Random>,
+    authorizer: Arc<dyn Authorizer>,
+    ledger: Ledger,
+    meters: HashMap<Alias, Arc<dyn Meter>>,
+    planner: Planner,
+    settings: CacheSettings,
+    cache: Cache,
+    freshness: Option<Freshness>,
+}
+
+impl Resolver {
+    /// Assembles a resolver.
+    ///
+    /// # Errors
+    /// `Config` when an alias stands twice, or a route names one that doesn't exist or has a bad pattern.
+    pub fn new(parts: ResolverParts) -> Result<Self> {
+        let timeline = Arc::new(Timeline::new(parts.clock));
+        let meters =
+            parts.mounts.iter().map(|mount| (mount.alias.clone(), parts.metrics.meter(&mount.alias))).collect();
+        let freshness = parts.freshness.map(|settings| {
+            Freshness::new(settings, parts.cache.single_flight, timeline.clone(), parts.random.clone())
+        });
+        Ok(Self(Arc::new(Inner {
+            ledger: Ledger::new(parts.audit, parts.audit_hits),
+            planner: Planner::new(parts.mounts, &parts.routes)?,
+            cache: Cache::new(&parts.cache),
+            settings: parts.cache,
+            authorizer: parts.authorizer,
+            random: parts.random,
+            timeline,
+            meters,
+            freshness,
+        })))
+    }
+
+    /// Reads one secret.
+    ///
+    /// # Errors
+    /// `Denied` without a provider is this instance's own refusal; with one, it is the provider's.
+    pub async fn get(&self, call: &Call, who: &Principal, ask: &Ask) -> Result<Answer> {
+        let access = self.access(call, who, Action::Get, ask.name.as_str(), ask.alias.as_ref());
+        let (result, policy) = match self.0.plan_allowed(who, ask) {
+            Err((error, policy)) => (Err(error), policy),
+            Ok((plan, policy)) => (self.read(call, who, ask, &plan, None).await, Some(policy)),
+        };
+        self.0.count(Operation::Get, &access, &result);
+        self.0.ledger.release(&access, result, policy)
+    }
+
+    /// Reads what the plan says, candidate by candidate; the last word on rights is about the name that the provider
+    /// answers with. `fetched` is what a batch has brought from the first candidate.
+    async fn read(
+        &self,
+        call: &Call,
+        who: &Principal,
+        ask: &Ask,
+        plan: &Plan,
+        fetched: Option<Outcome>,
+    ) -> Result<Answer> {
+        let answer = self.chain(call, ask, plan, fetched).await?;
+        self.0.allow(who, Action::Get, &answer.alias, answer.secret.name.as_str()).map_err(|(error, _)| error)?;
+        Ok(answer)
+    }
+
+    /// Goes along the candidates. Only NotFound and a transient failure lead on to the next; if one could not be asked
+    /// and none had it, that failure is the answer, never NotFound. The journal's failure is nobody's: it leads nowhere.
+    async fn chain(&self, call: &Call, ask: &Ask, plan: &Plan, mut fetched: Option<Outcome>) -> Result<Answer> {
+        let mut unanswered: Option<Error> = None;
+        let mut missing: Option<Error> = None;
+        let mut stale: Option<Answer> = None;
+        for (at, candidate) in plan.candidates.iter().enumerate() {
+            let left = u32::try_from(plan.candidates.len() - at).unwrap_or(u32::MAX);
+            // Each candidate has its share of the time: a slow one leaves room for the next. The last has all of it.
+            let share = (left > 1).then(|| call.within(call.remaining() / left));
+            match self.candidate(share.as_ref().unwrap_or(call), ask, candidate, plan.rules, fetched.take()).await {
+                Ok(found) => {
+                    let mut answer = self.0.answer(candidate, &found);
+                    if at > 0 {
+                        answer.fresh_for = answer.fresh_for.min(self.0.settings.negative_ttl);
+                    }
+                    if !found.stands_in || plan.rules.fallback == Fallback::StaleFirst {
+                        return Ok(answer);
+                    }
+                    stale.get_or_insert(answer);
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => missing = missing.or(Some(error)),
+                Err(error) if error.is_transient() && error.operation() != Some(Operation::Journal) => {
+                    unanswered = unanswered.or(Some(error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let nobody = || Error::new(ErrorKind::Internal, "the plan has no candidate");
+        stale.ok_or_else(|| unanswered.or(missing).unwrap_or_else(nobody))
+    }
+
+    /// Tells the resolver that it is at least this late, by a clock outside the process.
+    pub fn at_least(&self, wall: UnixMillis) {
+        self.0.timeline.at_least(wall);
+    }
+
+    /// Reads the journal if a check is due. Hosts call it at INVOKE and from their long poll.
+    ///
+    /// # Errors
+    /// Whatever kept the journal from answering.
+    pub async fn check_journal(&self, call: &Call) -> Result<()> {
+        let Some(freshness) = &self.0.freshness else { return Ok(()) };
+        match freshness.ensure(call, &self.0.cache, freshness.max_staleness()).await {
+            Standing::Unconfirmed(error) => Err(error),
+            Standing::Confirmed | Standing::Unjournaled => Ok(()),
+        }
+    }
+
+    /// Writes the counts of hits that were folded since the last time.
+    pub fn flush_audit(&self) {
+        self.0.ledger.flush();
+    }
+
+    /// Revokes every lease, best effort, drops everything cached and flushes the audit.
+    pub async fn shutdown(&self, call: &Call) {
+        self.0.cache.clear();
+        self.0.revoke_evicted(call).await;
+        self.0.ledger.flush();
+    }
+
+    fn access<'a>(
+        &self,
+        call: &'a Call,
+        who: &'a Principal,
+        action: Action,
+        name: &'a str,
+        alias: Option<&'a Alias>,
+    ) -> Access<'a> {
+        Access { call, who, action, name, alias, started: self.0.timeline.now() }
+    }
+}
+
+/// An error and the policy that decided, if one did.
+type Refused = (Error, Option<Arc<str>>);
+
+impl Inner {
+    /// The plan, if every candidate of it is allowed. One that is not refuses the whole: what may not be read does not
+    /// become readable while another provider is down.
+    fn plan_allowed(&self, who: &Principal, ask: &Ask) -> Result<(Plan, Arc<str>), Refused> {
+        let plan = self.planner.plan(ask).map_err(|error| (error.during(Operation::Get).on(&ask.name), None))?;
+        let mut policy = None;
+        for Candidate { mount, spelling } in &plan.candidates {
+            let allowed = self.allow(who, Action::Get, &mount.alias, spelling.name.as_str());
+            policy = Some(allowed.map_err(|(error, by)| (error.during(Operation::Get).on(&ask.name), by))?);
+        }
+        Ok((plan, policy.unwrap_or_else(|| Arc::from(""))))
+    }
+
+    /// Asks the authorizer; the policy that allowed, or the refusal.
+    fn allow(&self, who: &Principal, action: Action, alias: &Alias, name: &str) -> Result<Arc<str>, Refused> {
+        let decision = self.authorizer.decide(who, action, Resource { provider: alias, name });
+        if decision.allowed {
+            return Ok(decision.policy);
+        }
+        let message = format!("{} may not {} this secret; ask for a rule that allows it", who.id, action.as_str());
+        Err((Error::new(ErrorKind::Denied, message), Some(decision.policy)))
+    }
+
+    async fn standing(&self, call: &Call, rules: Rules) -> Standing {
+        match &self.freshness {
+            None => Standing::Unjournaled,
+            Some(freshness) => {
+                let bound = rules.max_staleness.unwrap_or(freshness.max_staleness());
+                freshness.ensure(call, &self.cache, bound).await
+            }
+        }
+    }
+
+    fn answer(&self, candidate: &Candidate, found: &Found) -> Answer {
+        let now = self.timeline.now();
+        let journal_is_healthy = self.freshness.as_ref().is_some_and(Freshness::is_healthy);
+        let age = now.since(found.entry.fetched).unwrap_or_default();
+        Answer {
+            alias: candidate.mount.alias.clone(),
+            age,
+            fresh_for: found.entry.left(now, journal_is_healthy),
+            cursor: self.freshness.as_ref().and_then(Freshness::cursor),
+            secret: found.entry.secret.clone(),
+            status: found.status,
+        }
+    }
+
+    /// Counts one access through the resolver.
+    fn count(&self, operation: Operation, access: &Access<'_>, result: &Result<Answer>) {
+        let alias = match result {
+            Ok(answer) => Some(&answer.alias),
+            Err(error) => error.provider().or(access.alias),
+        };
+        let Some(meter) = alias.and_then(|alias| self.meters.get(alias)) else { return };
+        if let Ok(answer) = result {
+            meter.cache(match answer.status {
+                CacheStatus::Hit => CacheFound::Hit,
+                CacheStatus::Miss => CacheFound::Miss,
+                CacheStatus::Stale(_) => CacheFound::Stale,
+            });
+        }
+        let took = self.timeline.now().since(access.started).unwrap_or_default();
+        meter.access(operation, result.as_ref().map(|_| ()).map_err(Error::kind), took);
+    }
+
+    /// Revokes the leases of entries that fell out of the cache, best effort.
+    async fn revoke_evicted(&self, call: &Call) {
+        for (alias, entry) in self.cache.take_evicted_leases() {
+            if let (Ok(mount), Some(lease)) = (self.planner.mount(&alias), &entry.secret.lease)
+                && let Err(error) = mount.provider.revoke(call, lease).await
+            {
+                tracing::warn!(provider = %alias, %error, "a lease was not revoked; it ends by itself");
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Many reads at once. What is not cached goes to each provider in one call; all else goes the way of single reads.
+
+use std::collections::HashMap;
+
+use futures_util::StreamExt;
+
+use super::fetch::Settled;
+use super::{Answer, Ask, Resolver};
+use crate::cache::{Leader, Outcome, Role, Spelling};
+use crate::freshness::Standing;
+use crate::plan::{Candidate, Plan};
+use crate::{Action, Alias, Call, GET_MANY_CONCURRENCY, Operation, Principal, Result};
+
+/// One read that leads its flight, on its way into a batch.
+struct Led<'a> {
+    at: usize,
+    plan: &'a Plan,
+    leader: Leader<Spelling, Outcome>,
+}
+
+impl Resolver {
+    /// Reads many; the answers stand in the order asked for.
+    pub async fn get_many(&self, call: &Call, who: &Principal, asks: &[Ask]) -> Vec<Result<Answer>> {
+        let plans: Vec<_> = asks.iter().map(|ask| self.0.plan_allowed(who, ask)).collect();
+        let mut standings = Vec::with_capacity(asks.len());
+        for plan in &plans {
+            standings.push(match plan {
+                Ok((plan, _)) => self.0.standing(call, plan.rules).await,
+                Err(_) => Standing::Unjournaled,
+            });
+        }
+        let mut batches: HashMap<Alias, Vec<Led<'_>>> = HashMap::new();
+        for (at, (ask, plan)) in asks.iter().zip(&plans).enumerate() {
+            if let Ok((plan, _)) = plan
+                && let Some(led) = self.lead_in_batch(at, ask, plan, &standings[at])
+            {
+                batches.entry(plan.candidates[0].mount.alias.clone()).or_default().push(led);
+            }
+        }
+        // A lone read gives its lead back at once: it goes the way of single reads.
+        batches.retain(|_, batch| batch.len() > 1);
+        let batches = batches.into_values().map(|batch| self.fetch_batch(call, batch));
+        let mut outcomes: HashMap<usize, Outcome> =
+            futures_util::future::join_all(batches).await.into_iter().flatten().collect();
+        let reads: Vec<_> = asks
+            .iter()
+            .zip(plans)
+            .enumerate()
+            .map(|(at, (ask, plan))| {
+                let fetched = outcomes.remove(&at);
+                async move {
+                    let access = self.access(call, who, Action::Get, ask.name.as_str(), ask.alias.as_ref());
+                    let (result, policy) = match plan {
+                        Err((error, policy)) => (Err(error), policy),
+                        Ok((plan, policy)) => (self.read(call, who, ask, &plan, fetched).await, Some(policy)),
+                    };
+                    self.0.count(Operation::Get, &access, &result);
+                    self.0.ledger.release(&access, result, policy)
+                }
+            })
+            .collect();
+        futures_util::stream::iter(reads).buffered(GET_MANY_CONCURRENCY).collect().await
+    }
+
+    /// Takes the lead for a read whose first provider has a batch call and has to be asked.
+    fn lead_in_batch<'a>(&self, at: usize, ask: &Ask, plan: &'a Plan, standing: &Standing) -> Option<Led<'a>> {
+        let Candidate { mount, spelling } = &plan.candidates[0];
+        let capabilities = mount.provider.capabilities();
+        // A read that may make a secret runs detached, on its own.
+        let fits = capabilities.batch && !capabilities.leased && !ask.skip_cache && self.0.settings.single_flight;
+        if !fits || !self.must_fetch(spelling, plan.rules, standing) {
+            return None;
+        }
+        match self.0.cache.flights.join(spelling) {
+            Role::Leader(leader) => Some(Led { at, plan, leader }),
+            Role::Follower(_) => None,
+        }
+    }
+
+    /// One call for all of them. What can't be settled at once (a fence, a lagging replica) is left to a single read:
+    /// its leader is dropped, and hands over.
+    async fn fetch_batch(&self, call: &Call, batch: Vec<Led<'_>>) -> Vec<(usize, Outcome)> {
+        let mount = batch[0].plan.candidates[0].mount.clone();
+        let wanted: Vec<_> = batch
+            .iter()
+            .map(|led| {
+                let spelling = &led.plan.candidates[0].spelling;
+                (spelling.name.clone(), spelling.selector.clone())
+            })
+            .collect();
+        let fence = self.0.cache.fence.start();
+        let began = self.0.timeline.now();
+        let answers = mount.provider.get_many(call, &wanted).await;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for (led, answer) in batch.into_iter().zip(answers) {
+            if let Settled::Done(outcome) =
+                self.settle(&led.plan.candidates[0], led.plan.rules, answer, began, fence, false)
+            {
+                led.leader.land(outcome.clone());
+                outcomes.push((led.at, outcome));
+            }
+        }
+        self.tidy(call);
+        outcomes
+    }
+}

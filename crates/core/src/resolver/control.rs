@@ -1,0 +1,213 @@
+//! What needs no cached value: metadata, versions, lists, rotation, invalidation and checks. Each goes the same way:
+//! authorize, ask, record.
+
+use futures_util::future::BoxFuture;
+
+use super::{Invalidation, Resolver};
+use crate::target::Target;
+use crate::{
+    Action, Alias, Call, Error, ErrorKind, Filter, Metadata, Mount, Operation, Page, Paged, Principal, Result,
+    Rotation, SecretName, VersionInfo,
+};
+
+impl Resolver {
+    /// Reads metadata.
+    pub async fn describe(
+        &self,
+        call: &Call,
+        who: &Principal,
+        alias: Option<&Alias>,
+        name: &SecretName,
+    ) -> Result<Metadata> {
+        self.on_first(
+            call,
+            who,
+            Action::Describe,
+            (alias, name),
+            |call, mount, name| mount.provider.describe(call, name),
+            |metadata| Some(metadata.name.clone()),
+        )
+        .await
+    }
+
+    /// Lists versions.
+    pub async fn versions(
+        &self,
+        call: &Call,
+        who: &Principal,
+        alias: Option<&Alias>,
+        name: &SecretName,
+        page: Page,
+    ) -> Result<Paged<VersionInfo>> {
+        self.on_first(
+            call,
+            who,
+            Action::Describe,
+            (alias, name),
+            |call, mount, name| mount.provider.versions(call, name, page.clone()),
+            |_| None,
+        )
+        .await
+    }
+
+    /// Asks the provider to rotate, and drops what is cached of the secret.
+    pub async fn rotate(
+        &self,
+        call: &Call,
+        who: &Principal,
+        alias: Option<&Alias>,
+        name: &SecretName,
+    ) -> Result<Rotation> {
+        let rotated = self
+            .on_first(
+                call,
+                who,
+                Action::Rotate,
+                (alias, name),
+                |call, mount, name| mount.provider.rotate(call, name),
+                |_| None,
+            )
+            .await?;
+        self.0.drop_matching(alias, &Invalidation::Name(name.clone()));
+        Ok(rotated)
+    }
+
+    /// Lists secrets of one provider. What the caller may not see is left out; the page token still moves on.
+    pub async fn list(
+        &self,
+        call: &Call,
+        who: &Principal,
+        alias: Option<&Alias>,
+        prefix: &str,
+        filter: &Filter,
+        page: Page,
+    ) -> Result<Paged<Metadata>> {
+        let access = self.access(call, who, Action::List, prefix, alias);
+        let (mount, policy) = match self.listed_mount(alias).map_err(|error| (error, None)).and_then(|mount| {
+            let policy = self.0.allow(who, Action::List, &mount.alias, prefix)?;
+            Ok((mount, policy))
+        }) {
+            Ok(found) => found,
+            Err((error, policy)) => return self.0.ledger.record(&access, Err(error.during(Operation::List)), policy),
+        };
+        let result = mount.provider.list(call, prefix, filter, page).await.map(|mut listed| {
+            listed.items.retain(|item| self.0.allow(who, Action::Describe, &mount.alias, item.name.as_str()).is_ok());
+            listed
+        });
+        self.0.ledger.record(&access, result, Some(policy))
+    }
+
+    /// Drops what is cached, and what is being fetched right now. Says how many entries went.
+    pub fn invalidate(
+        &self,
+        call: &Call,
+        who: &Principal,
+        alias: Option<&Alias>,
+        what: &Invalidation,
+    ) -> Result<usize> {
+        let (Invalidation::Name(name) | Invalidation::Prefix(name)) = what;
+        let access = self.access(call, who, Action::Invalidate, name.as_str(), alias);
+        let mounts = self.0.planner.mounts();
+        let named = || mounts.iter().filter(|mount| alias.is_none_or(|alias| mount.alias == *alias));
+        if named().next().is_none() {
+            let unknown = Error::new(ErrorKind::InvalidReference, "there is no provider of this alias");
+            return self.0.ledger.record(&access, Err(unknown.during(Operation::Invalidate)), None);
+        }
+        let allowed = named()
+            .try_fold(None, |_, mount| self.0.allow(who, Action::Invalidate, &mount.alias, name.as_str()).map(Some));
+        match allowed {
+            Err((error, policy)) => self.0.ledger.record(&access, Err(error.during(Operation::Invalidate)), policy),
+            Ok(policy) => {
+                let dropped = self.0.drop_matching(alias, what);
+                self.tidy(call);
+                self.0.ledger.record(&access, Ok(dropped), policy)
+            }
+        }
+    }
+
+    /// Asks every provider whether it answers.
+    pub async fn check(&self, call: &Call) -> Vec<(Alias, Result<()>)> {
+        let checks = self
+            .0
+            .planner
+            .mounts()
+            .iter()
+            .map(|mount| async { (mount.alias.clone(), mount.provider.check(call).await) });
+        futures_util::future::join_all(checks).await
+    }
+
+    /// Authorizes, goes along the providers of the name like a read does, and records. `answered` is the name that the
+    /// answer is about, where it says one: rights are asked for once more before it is released.
+    ///
+    /// `ask` answers a boxed future: through an async closure the compiler can't see that what holds it is `Send`, and
+    /// every front door needs that.
+    async fn on_first<T>(
+        &self,
+        call: &Call,
+        who: &Principal,
+        action: Action,
+        (alias, name): (Option<&Alias>, &SecretName),
+        ask: impl for<'c> Fn(&'c Call, &'c Mount, &'c SecretName) -> BoxFuture<'c, Result<T>>,
+        answered: impl Fn(&T) -> Option<SecretName>,
+    ) -> Result<T> {
+        let access = self.access(call, who, action, name.as_str(), alias);
+        let mounts = match self.0.planner.mounts_for(alias, name) {
+            Ok((mounts, _)) => mounts,
+            Err(error) => return self.0.ledger.record(&access, Err(error), None),
+        };
+        let mut policy = None;
+        for mount in &mounts {
+            match self.0.allow(who, action, &mount.alias, name.as_str()) {
+                Ok(by) => policy = Some(by),
+                Err((error, by)) => return self.0.ledger.record(&access, Err(error.on(name)), by),
+            }
+        }
+        // A rotation is asked of one provider only: the first, or the one named.
+        let asked = if action == Action::Rotate { &mounts[..1] } else { &mounts[..] };
+        let mut failed: Option<Error> = None;
+        for mount in asked {
+            match ask(call, mount, name).await {
+                Ok(value) => {
+                    let allowed = match answered(&value) {
+                        Some(name) => self.0.allow(who, action, &mount.alias, name.as_str()).map(Some),
+                        None => Ok(policy),
+                    };
+                    return match allowed {
+                        Ok(policy) => self.0.ledger.record(&access, Ok(value), policy),
+                        Err((error, policy)) => self.0.ledger.record(&access, Err(error), policy),
+                    };
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound || error.is_transient() => {
+                    // What could not be asked weighs more than what was not found.
+                    if failed.as_ref().is_none_or(|before| !before.is_transient() && error.is_transient()) {
+                        failed = Some(error);
+                    }
+                }
+                Err(error) => return self.0.ledger.record(&access, Err(error), policy),
+            }
+        }
+        let error = failed.unwrap_or_else(|| Error::new(ErrorKind::Internal, "the plan has no provider"));
+        self.0.ledger.record(&access, Err(error), policy)
+    }
+
+    fn listed_mount(&self, alias: Option<&Alias>) -> Result<std::sync::Arc<Mount>> {
+        match (alias, self.0.planner.mounts()) {
+            (Some(alias), _) => self.0.planner.mount(alias),
+            (None, [only]) => Ok(only.clone()),
+            (None, _) => {
+                let message =
+                    "a list is of one provider; name it: `aws://` on the command line, `provider=aws` over HTTP";
+                Err(Error::new(ErrorKind::InvalidReference, message))
+            }
+        }
+    }
+}
+
+impl super::Inner {
+    fn drop_matching(&self, alias: Option<&Alias>, what: &Invalidation) -> usize {
+        let target = Target::invalidation(alias, what);
+        // The fence first: a fetch that lands in between is refused, not kept.
+        self.cache.fence.raise(target.clone());
+        self.cache.remove_matching(&target)
+    }
+}

@@ -1,0 +1,379 @@
+//! Between cache and provider: what may be served as it is, what has to be fetched, who fetches it, and what becomes of
+//! the answer.
+
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use super::{Ask, CacheStatus, Resolver};
+use crate::cache::{self, Entry, Leader, LeaseState, Miss, Outcome, Role, Spelling};
+use crate::freshness::{Expected, Freshness, Standing, Verdict};
+use crate::plan::{Candidate, Rules};
+use crate::target::Target;
+use crate::{Call, Error, ErrorKind, Moment, OnOutage, Result, Secret, Selector, Ttl};
+
+/// How often an answer from before a Change is asked for again before that is the answer.
+const LAG_ATTEMPTS: u32 = 3;
+/// The first pause between those; it doubles.
+const LAG_PAUSE: Duration = Duration::from_millis(50);
+/// The time that background work may take: nobody waits for it.
+const DETACHED_TIME: Duration = Duration::from_secs(30);
+
+/// An entry and how it was come by.
+pub(super) struct Found {
+    pub entry: Arc<Entry>,
+    pub status: CacheStatus,
+    /// Whether it stands in because its provider could not be asked.
+    pub stands_in: bool,
+}
+
+/// What is to be done with what the cache holds.
+enum Held {
+    /// Serve it.
+    Usable(Found),
+    /// Fetch; this may stand in if the provider can't be asked.
+    StandIn(Arc<Entry>),
+    /// Fetch.
+    Nothing,
+    /// Neither: this is the answer.
+    Refused(Error),
+}
+
+impl Resolver {
+    /// Answers from one candidate: from the cache if it may, else from the provider (`fetched` is what a batch has
+    /// brought), else with what may stand in.
+    pub(super) async fn candidate(
+        &self,
+        call: &Call,
+        ask: &Ask,
+        candidate: &Candidate,
+        rules: Rules,
+        fetched: Option<Outcome>,
+    ) -> Result<Found> {
+        let outcome = if let Some(outcome) = fetched {
+            outcome.map(Found::fetched)
+        } else {
+            let standing = self.0.standing(call, rules).await;
+            match self.held(&candidate.spelling, ask.skip_cache, rules, &standing) {
+                Held::Usable(found) => {
+                    self.look_ahead(call, candidate, rules, &found.entry, &standing);
+                    return Ok(found);
+                }
+                Held::Refused(error) => return Err(error),
+                Held::StandIn(_) | Held::Nothing => self.fetch(call, candidate, rules, ask.skip_cache).await,
+            }
+        };
+        let error = match outcome {
+            Err(error) if error.is_transient() => error,
+            answered => return answered,
+        };
+        // Looked for now, not before the fetch: that took its time, and what was held may be gone or superseded.
+        let standing = self.0.standing(call, rules).await;
+        match self.held(&candidate.spelling, ask.skip_cache, rules, &standing) {
+            Held::StandIn(entry) | Held::Usable(Found { entry, .. }) => {
+                Ok(Found { entry, status: CacheStatus::Stale(error.kind()), stands_in: true })
+            }
+            Held::Refused(_) | Held::Nothing => Err(error),
+        }
+    }
+
+    /// What the cache holds under a spelling, and what may be done with it.
+    fn held(&self, spelling: &Spelling, skip_cache: bool, rules: Rules, standing: &Standing) -> Held {
+        let inner = &*self.0;
+        let now = inner.timeline.now();
+        let Some(entry) = inner.cache.get(spelling) else {
+            return match inner.cache.miss(spelling) {
+                Some(miss) if !skip_cache && !now.is_past(miss.at, inner.settings.negative_ttl) => {
+                    Held::Refused(miss.error.clone())
+                }
+                _ => Held::Nothing,
+            };
+        };
+        let healthy = standing.is_confirmed();
+        let on_outage = inner.freshness.as_ref().map(Freshness::on_outage).unwrap_or_default();
+        let max_staleness = rules.max_staleness.or(inner.freshness.as_ref().map(Freshness::max_staleness));
+        let due = entry.is_due(now, max_staleness.unwrap_or_default());
+        let expired = entry.is_expired(now, healthy);
+        // A lease is never refreshed: asking for it once more would make another one.
+        let skipped = skip_cache && entry.lease.is_none();
+        match standing {
+            Standing::Unconfirmed(error) if on_outage == OnOutage::Fail && !skipped => Held::Refused(error.clone()),
+            _ if !due && !expired && !skipped => {
+                let status = match standing {
+                    Standing::Unconfirmed(error) => CacheStatus::Stale(error.kind()),
+                    Standing::Confirmed | Standing::Unjournaled => CacheStatus::Hit,
+                };
+                Held::Usable(Found { entry, status, stands_in: false })
+            }
+            _ if !entry.may_stand_in(now, healthy) => Held::Nothing,
+            // What nobody can vouch for does not stand in where the bound is kept always.
+            standing if on_outage == OnOutage::Fail && (due || matches!(standing, Standing::Unconfirmed(_))) => {
+                Held::Nothing
+            }
+            _ => Held::StandIn(entry),
+        }
+    }
+
+    /// Whether nothing in the cache answers for this spelling.
+    pub(super) fn must_fetch(&self, spelling: &Spelling, rules: Rules, standing: &Standing) -> bool {
+        matches!(self.held(spelling, false, rules, standing), Held::StandIn(_) | Held::Nothing)
+    }
+
+    /// Starts what should happen before the entry ends: one background refresh, or one renewal of its lease.
+    fn look_ahead(&self, call: &Call, candidate: &Candidate, rules: Rules, entry: &Arc<Entry>, standing: &Standing) {
+        let now = self.0.timeline.now();
+        if entry.claim_renewal(now) {
+            let (this, candidate, entry, detached) =
+                (self.clone(), candidate.clone(), entry.clone(), call.detached(DETACHED_TIME));
+            call.spawn(async move { this.renew(&detached, &candidate, &entry).await });
+        } else if self.0.settings.single_flight && entry.claim_refresh(now, standing.is_confirmed()) {
+            let Role::Leader(leader) = self.0.cache.flights.join(&candidate.spelling) else { return };
+            self.fetch_detached(call, candidate, rules, leader);
+        }
+    }
+
+    async fn renew(&self, call: &Call, candidate: &Candidate, entry: &Entry) {
+        let Some(lease) = &entry.secret.lease else { return };
+        let granted = self.0.timeline.now();
+        let outcome = candidate.mount.provider.renew(call, lease).await;
+        if let Err(error) = &outcome {
+            tracing::warn!(name = %candidate.spelling.name, %error, "a lease was not renewed; it is served until it ends");
+        }
+        entry.renewed(granted, &outcome);
+    }
+
+    /// Fetches, or waits for whoever does.
+    async fn fetch(&self, call: &Call, candidate: &Candidate, rules: Rules, skip_cache: bool) -> Result<Found> {
+        let mints = candidate.mount.provider.mints(&candidate.spelling.name);
+        // Who wants what the provider has *now* can't share a fetch that began before.
+        if (skip_cache || !self.0.settings.single_flight) && !mints {
+            return self.lead(call, candidate, rules).await.map(Found::fetched);
+        }
+        loop {
+            let leader = match self.0.cache.flights.join(&candidate.spelling) {
+                Role::Leader(leader) => leader,
+                Role::Follower(follower) => match call.bounded(async { Ok(follower.wait().await) }).await? {
+                    Some(outcome) => return outcome.map(Found::fetched),
+                    None => continue,
+                },
+            };
+            // The flight that was missed may have landed in between, with a value or a miss.
+            let standing = self.0.standing(call, rules).await;
+            match self.held(&candidate.spelling, skip_cache, rules, &standing) {
+                Held::Usable(found) => return Ok(found),
+                Held::Refused(error) => return Err(error),
+                Held::StandIn(_) | Held::Nothing => {}
+            }
+            if candidate.mount.provider.capabilities().leased {
+                // A secret made for us must not be lost because its asker went away: it is fetched detached, and
+                // waited for like anybody else's. If that task is lost, nobody knows whether a secret was made.
+                let follower = leader.follow();
+                self.fetch_detached(call, candidate, rules, leader);
+                let outcome = call.bounded(async { Ok(follower.wait().await) }).await?;
+                let lost = || Error::new(ErrorKind::Internal, "the fetch ended without an outcome; try again");
+                return outcome.unwrap_or_else(|| Err(lost())).map(Found::fetched);
+            }
+            let outcome = self.lead(call, candidate, rules).await;
+            leader.land(outcome.clone());
+            return outcome.map(Found::fetched);
+        }
+    }
+
+    fn fetch_detached(&self, call: &Call, candidate: &Candidate, rules: Rules, leader: Leader<Spelling, Outcome>) {
+        let (this, candidate, detached) = (self.clone(), candidate.clone(), call.detached(DETACHED_TIME));
+        call.spawn(async move {
+            let outcome = this.lead(&detached, &candidate, rules).await;
+            leader.land(outcome);
+        });
+    }
+
+    /// Asks the provider, once more after an invalidation or a lagging replica's answer, and keeps what may be kept.
+    async fn lead(&self, call: &Call, candidate: &Candidate, rules: Rules) -> Outcome {
+        let Candidate { mount, spelling } = candidate;
+        let (mut repeated, mut lagged) = (false, 0);
+        loop {
+            let fence = self.0.cache.fence.start();
+            let began = self.0.timeline.now();
+            let answer = mount.provider.get(call, &spelling.name, &spelling.selector).await;
+            match self.settle(candidate, rules, answer, began, fence, repeated) {
+                Settled::Done(outcome) => {
+                    self.tidy(call);
+                    return outcome;
+                }
+                Settled::Fenced => repeated = true,
+                Settled::Lagging => {
+                    let pause = LAG_PAUSE * (1 << lagged);
+                    lagged += 1;
+                    if lagged >= LAG_ATTEMPTS || pause >= call.remaining() {
+                        let message = "the provider still answers what was true before the last change; try again";
+                        return Err(Error::new(ErrorKind::Unavailable, message)
+                            .on(&spelling.name)
+                            .from_provider(&mount.alias));
+                    }
+                    call.clock().sleep(pause).await;
+                }
+            }
+        }
+    }
+
+    /// Decides what becomes of a provider's answer: into the cache, out to the waiters, or asked for again.
+    pub(super) fn settle(
+        &self,
+        candidate: &Candidate,
+        rules: Rules,
+        answer: Result<Secret>,
+        began: Moment,
+        fence: cache::Started,
+        repeated: bool,
+    ) -> Settled {
+        let inner = &*self.0;
+        let Candidate { mount, spelling } = candidate;
+        let secret = match answer {
+            Ok(secret) => Arc::new(secret),
+            Err(error) => return self.settle_error(candidate, error, began, fence),
+        };
+        // What the journal says is asked now; a Change that comes after this point raises the fence against it.
+        let judged = inner.cache.fence.start();
+        let (verdict, announced) = match &inner.freshness {
+            Some(freshness) => {
+                (freshness.judge(&secret, &spelling.selector), freshness.announces(&secret, &spelling.selector))
+            }
+            None => (Verdict::Accept, false),
+        };
+        let entry = Arc::new(self.entry(candidate, rules, secret, began, verdict));
+        let keep = || {
+            if !entry.ttl.is_zero() || entry.lease.is_some() {
+                inner.cache.insert(spelling.clone(), entry.clone());
+            }
+        };
+        if entry.lease.is_some() {
+            keep();
+            return Settled::Done(Ok(entry));
+        }
+        if verdict == Verdict::Lagging || self.goes_backwards(spelling, &entry.secret) {
+            return Settled::Lagging;
+        }
+        // An invalidation came while this was on its way. If the journal has named this very version, it is what the
+        // invalidation was about; else it may be from before, and nobody gets it.
+        let since = if announced && verdict == Verdict::Accept { judged } else { fence };
+        let fits = |target: &Target| target.matches(&mount.alias, &entry.secret, Some(&spelling.name));
+        if inner.cache.fence.unless_raised(since, fits, keep) || repeated {
+            Settled::Done(Ok(entry))
+        } else {
+            Settled::Fenced
+        }
+    }
+
+    fn settle_error(&self, candidate: &Candidate, error: Error, began: Moment, fence: cache::Started) -> Settled {
+        let inner = &*self.0;
+        let Candidate { mount, spelling } = candidate;
+        let scope = mount.provider.scope();
+        // Who asked later knows better.
+        let overtaken = inner.cache.get(spelling).is_some_and(|held| held.fetched.is_later_than(began));
+        if error.is_transient() || overtaken {
+            return Settled::Done(Err(error));
+        }
+        if error.kind() == ErrorKind::NotFound {
+            let expected = inner.freshness.as_ref().and_then(|freshness| freshness.expects(spelling, scope));
+            if expected == Some(Expected::Version) {
+                return Settled::Lagging;
+            }
+            inner.cache.remove(spelling);
+            if expected.is_none() && !inner.settings.negative_ttl.is_zero() {
+                let fits = |target: &Target| target.matches_name(&mount.alias, scope, &[spelling.name.as_str()]);
+                let miss = Miss { error: error.clone(), at: began, scope: scope.clone() };
+                inner.cache.fence.unless_raised(fence, fits, || inner.cache.remember_miss(spelling.clone(), miss));
+            }
+        } else {
+            inner.cache.remove(spelling);
+        }
+        Settled::Done(Err(error))
+    }
+
+    /// Whether a provider that counts its versions answered a lower one than we hold, of the same incarnation. What was
+    /// deleted and made anew begins to count again, and was made later. What could not even stand in any more refuses
+    /// nothing: else a provider restored from an older backup would be refused for ever.
+    fn goes_backwards(&self, spelling: &Spelling, secret: &Secret) -> bool {
+        if spelling.selector != Selector::Current {
+            return false;
+        }
+        let now = self.0.timeline.now();
+        let Some(held) = self.0.cache.get(spelling).filter(|held| held.may_stand_in(now, false)) else { return false };
+        let order = |secret: &Secret| secret.version.as_ref().and_then(|version| version.order);
+        let lower = order(secret).zip(order(&held.secret)).is_some_and(|(now, before)| now < before);
+        lower && secret.created.zip(held.secret.created).is_none_or(|(now, before)| now <= before)
+    }
+
+    /// What is kept of an answer, with its times.
+    fn entry(
+        &self,
+        candidate: &Candidate,
+        rules: Rules,
+        secret: Arc<Secret>,
+        began: Moment,
+        verdict: Verdict,
+    ) -> Entry {
+        let settings = &self.0.settings;
+        let own = rules.ttl.or(candidate.mount.ttl);
+        let factor = if settings.jitter { 1.0 - 0.1 * crate::fraction(&*self.0.random) } else { 1.0 };
+        let advisory = secret.expires.map(|at| at.saturating_since(began.wall).max(cache::EXPIRY_FLOOR));
+        let settle = match verdict {
+            Verdict::AcceptFor(left) => Some(left),
+            Verdict::Accept | Verdict::Lagging => None,
+        };
+        let time = |default: Ttl| {
+            let ttl = if candidate.spelling.selector.is_pinned() {
+                settings.pin_recheck
+            } else {
+                own.unwrap_or(default).get()
+            };
+            let off = settings.ttl == Ttl::ZERO && own.is_none() || own == Some(Ttl::ZERO);
+            let ttl = if off { Duration::ZERO } else { ttl };
+            [Some(ttl.mul_f64(factor)), advisory, settle].into_iter().flatten().min().unwrap_or_default()
+        };
+        let lease = secret.lease.as_ref().map(|lease| {
+            Mutex::new(LeaseState { granted: began, duration: lease.duration, renewable: lease.renewable, tried: None })
+        });
+        Entry {
+            size: cache::entry_size(&secret),
+            ttl: time(settings.ttl),
+            ttl_with_journal: time(if candidate.mount.journaled { settings.ttl_with_journal } else { settings.ttl }),
+            max_stale: settings.max_stale,
+            // What is fetched again when it has settled is not fetched before: it would be as doubtful as now.
+            refresh_ahead: if settle.is_some() { Duration::ZERO } else { settings.refresh_ahead },
+            fetched: began,
+            superseded: OnceLock::new(),
+            refreshed: Mutex::default(),
+            lease,
+            secret,
+        }
+    }
+
+    /// After a fetch: leases that fell out are revoked, and the size is told.
+    pub(super) fn tidy(&self, call: &Call) {
+        let (entries, bytes) = self.0.cache.size();
+        for meter in self.0.meters.values() {
+            meter.cache_size(entries, bytes);
+        }
+        if self.0.cache.has_evicted_leases() {
+            let (this, detached) = (self.clone(), call.detached(DETACHED_TIME));
+            call.spawn(async move { this.0.revoke_evicted(&detached).await });
+        }
+    }
+}
+
+impl Found {
+    /// What a provider has just answered.
+    fn fetched(entry: Arc<Entry>) -> Self {
+        Self { entry, status: CacheStatus::Miss, stands_in: false }
+    }
+}
+
+/// What became of a provider's answer.
+pub(super) enum Settled {
+    /// This is the outcome.
+    Done(Outcome),
+    /// An invalidation came in between: ask again.
+    Fenced,
+    /// It is from before the last Change: ask again in a moment.
+    Lagging,
+}

@@ -1,0 +1,14 @@
+//! How a resolver behaves, seen from outside: every row of the cache's table, the bound, the fences and the chains.
+
+#![expect(clippy::disallowed_methods, reason = "a test's own tasks belong to no call")]
+#![expect(clippy::unwrap_used, reason = "what a test sets up is there")]
+
+mod access;
+mod cache;
+mod chain;
+mod flight;
+mod freshness;
+mod lease;
+mod promise;
+mod upstream;
+mod world;

@@ -1,0 +1,166 @@
+//! Small ports for tests: environment, files, randomness, background work, and a [`call`] to begin with.
+//!
+//! Everything is in memory and does what it is told. The HTTP port is in [`transport`](crate::transport).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lockstep_core::{
+    Call, Clock, Env, Error, ErrorKind, FileContent, FileStamp, Files, Random, Result, Spawn, Task, UnixMillis,
+};
+use zeroize::Zeroizing;
+
+/// A call over this clock that may take 30 s, with the request id `test`.
+pub fn call(clock: &Arc<impl Clock + 'static>) -> Call {
+    Call::new(clock.clone(), Arc::new(TokioSpawn), "test", Duration::from_secs(30))
+}
+
+/// Background work on the test's tokio runtime.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TokioSpawn;
+
+impl Spawn for TokioSpawn {
+    #[expect(clippy::disallowed_methods, reason = "this is the port that the ban points to")]
+    fn spawn(&self, task: Task) {
+        tokio::spawn(task);
+    }
+}
+
+/// An environment that holds what the test put in.
+#[derive(Debug, Default)]
+pub struct TestEnv(Mutex<BTreeMap<String, String>>);
+
+impl TestEnv {
+    /// An environment of these variables.
+    pub fn of(variables: &[(&str, &str)]) -> Arc<Self> {
+        let map = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Arc::new(Self(Mutex::new(map)))
+    }
+
+    /// Sets a variable.
+    pub fn set(&self, name: &str, value: &str) {
+        locked(&self.0).insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Removes a variable.
+    pub fn unset(&self, name: &str) {
+        locked(&self.0).remove(name);
+    }
+}
+
+impl Env for TestEnv {
+    fn var(&self, name: &str) -> Option<String> {
+        locked(&self.0).get(name).filter(|value| !value.is_empty()).cloned()
+    }
+}
+
+/// Files in memory. A new file is ours and has mode 0600.
+#[derive(Debug, Default)]
+pub struct TestFiles {
+    files: Mutex<BTreeMap<PathBuf, TestFile>>,
+    writes: AtomicU64,
+}
+
+#[derive(Debug, Clone)]
+struct TestFile {
+    bytes: Vec<u8>,
+    stamp: FileStamp,
+    /// Reads since the test began.
+    reads: usize,
+}
+
+impl TestFiles {
+    /// No file at all.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Writes a file. Its stamp changes with every write, however fast they follow each other, and whatever was there
+    /// before.
+    pub fn write(&self, path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
+        let bytes = bytes.as_ref().to_vec();
+        let nth = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
+        let modified = crate::clock::START.plus(Duration::from_millis(nth));
+        let mut files = locked(&self.files);
+        let file = files.entry(path.as_ref().to_owned()).or_insert_with(|| TestFile {
+            bytes: Vec::new(),
+            stamp: FileStamp { modified, len: 0, identity: (1, nth), mode: 0o600, own: true },
+            reads: 0,
+        });
+        file.stamp.len = bytes.len() as u64;
+        file.stamp.modified = modified;
+        file.bytes = bytes;
+    }
+
+    /// Removes a file.
+    pub fn remove(&self, path: impl AsRef<Path>) {
+        locked(&self.files).remove(path.as_ref());
+    }
+
+    /// Changes what [`Files::stamp`] says of a file: its mode, its owner, its time.
+    pub fn restamp(&self, path: impl AsRef<Path>, change: impl FnOnce(&mut FileStamp)) {
+        if let Some(file) = locked(&self.files).get_mut(path.as_ref()) {
+            change(&mut file.stamp);
+        }
+    }
+
+    /// How often the file was read whole.
+    pub fn reads(&self, path: impl AsRef<Path>) -> usize {
+        locked(&self.files).get(path.as_ref()).map_or(0, |file| file.reads)
+    }
+}
+
+impl Files for TestFiles {
+    fn read(&self, path: &Path, limit: usize) -> Result<FileContent> {
+        let mut files = locked(&self.files);
+        let file = files.get_mut(path).ok_or_else(|| missing(path))?;
+        if file.bytes.len() > limit {
+            return Err(Error::new(ErrorKind::TooLarge, format!("{} is larger than {limit} bytes", path.display())));
+        }
+        file.reads += 1;
+        Ok(FileContent { bytes: Zeroizing::new(file.bytes.clone()), stamp: file.stamp })
+    }
+
+    fn stamp(&self, path: &Path) -> Result<FileStamp> {
+        locked(&self.files).get(path).map(|file| file.stamp).ok_or_else(|| missing(path))
+    }
+}
+
+fn missing(path: &Path) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no file {}", path.display()))
+}
+
+/// Random bytes that are the same in every run (SplitMix64). Fit for tests alone.
+#[derive(Debug)]
+pub struct TestRandom(AtomicU64);
+
+impl TestRandom {
+    /// A sequence of its own per seed.
+    pub fn seeded(seed: u64) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(seed)))
+    }
+}
+
+impl Random for TestRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+        for chunk in bytes.chunks_mut(8) {
+            let mut word = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+            word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            chunk.copy_from_slice(&(word ^ (word >> 31)).to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// A time in 2026, so many seconds after [`START`](crate::clock::START).
+pub fn later(seconds: u64) -> UnixMillis {
+    crate::clock::START.plus(Duration::from_secs(seconds))
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

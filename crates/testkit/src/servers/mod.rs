@@ -1,0 +1,148 @@
+//! The real and independently written servers that tests run against, and the programs that they start.
+//!
+//! Nothing is started here. `cargo xtask test` starts the shared servers once, on free loopback ports, and passes their
+//! addresses on; this module reads those addresses and nothing else. A test that can't find its server says so with
+//! [`require!`](crate::require): alone (`cargo nextest run`) that is a printed, counted SKIP; in the gate it fails, since
+//! there every server of this list is mandatory.
+//!
+//! The servers are shared by all tests of a run: name what you make with [`unique`].
+
+mod process;
+mod skip;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+pub use self::process::{Running, free_port};
+pub use self::skip::{Missing, skip, skip_here};
+
+/// Where a server that checks signatures listens, and a key with every right on it.
+#[derive(Clone, Debug)]
+pub struct SigningServer {
+    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    pub url: String,
+    /// The access key id.
+    pub key_id: String,
+    /// The secret key: made up by the server for this run.
+    pub secret_key: String,
+}
+
+/// moto: AWS Secrets Manager, SSM, STS, IAM and more; no credential is checked.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_MOTO` is not set.
+pub fn moto() -> Result<String, Missing> {
+    variable("LOCKSTEP_TEST_MOTO", "moto")
+}
+
+/// moto with its checks on: SigV4 signatures, keys, session tokens and IAM policies are enforced.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_MOTO_AUTH` or its keys are not set.
+pub fn moto_auth() -> Result<SigningServer, Missing> {
+    signing("LOCKSTEP_TEST_MOTO_AUTH", "moto with authentication")
+}
+
+/// ministack: a second imitation of AWS by other hands; signatures are checked (root key `test` accepts any).
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_MINISTACK` or its keys are not set.
+pub fn ministack() -> Result<SigningServer, Missing> {
+    signing("LOCKSTEP_TEST_MINISTACK", "ministack")
+}
+
+/// An OpenBao dev server: the product itself. Its root token is [`OPENBAO_ROOT`]; KV v2 is mounted at `secret/`.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_OPENBAO` is not set.
+pub fn openbao() -> Result<String, Missing> {
+    variable("LOCKSTEP_TEST_OPENBAO", "OpenBao")
+}
+
+/// The root token of the [`openbao`] dev server.
+pub const OPENBAO_ROOT: &str = "root";
+
+/// The `bao` program, for tests that need a server with a configuration of their own.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_BAO` is not set.
+pub fn bao() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_BAO", "the bao program").map(PathBuf::from)
+}
+
+/// A PostgreSQL for OpenBao's dynamic credentials: `postgresql://postgres:PASSWORD@127.0.0.1:PORT/postgres?sslmode=disable`,
+/// the owner of everything in it.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_POSTGRES` is not set.
+pub fn postgres() -> Result<String, Missing> {
+    variable("LOCKSTEP_TEST_POSTGRES", "PostgreSQL")
+}
+
+/// AWS's own Lambda emulator. Always pass it both addresses, or it listens on 0.0.0.0:8080.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_RIE` is not set.
+pub fn lambda_emulator() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_RIE", "the Lambda emulator").map(PathBuf::from)
+}
+
+/// A Python that has boto3 and moto (`python -m moto.server -H 127.0.0.1 -p PORT`).
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_PYTHON` is not set.
+pub fn python() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_PYTHON", "Python with boto3").map(PathBuf::from)
+}
+
+/// Debian's `libfaketime.so.1`, for `LD_PRELOAD` into a dynamically linked program.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_FAKETIME` is not set.
+pub fn faketime() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_FAKETIME", "libfaketime").map(PathBuf::from)
+}
+
+/// The `lockstep` command, dynamically linked, as the gate built it.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_LOCKSTEP` is not set.
+pub fn lockstep() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_LOCKSTEP", "the lockstep command").map(PathBuf::from)
+}
+
+/// The Lambda extension as it ships: release profile, static musl, stripped.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_EXTENSION` is not set.
+pub fn extension() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_EXTENSION", "the extension's release binary").map(PathBuf::from)
+}
+
+/// A name that no other test of this run has: `PREFIX-PID-COUNT`.
+pub fn unique(prefix: &str) -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{prefix}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn signing(name: &'static str, what: &'static str) -> Result<SigningServer, Missing> {
+    Ok(SigningServer {
+        url: variable(name, what)?,
+        key_id: variable_of(format!("{name}_KEY_ID"), what)?,
+        secret_key: variable_of(format!("{name}_SECRET_KEY"), what)?,
+    })
+}
+
+fn variable(name: &str, what: &'static str) -> Result<String, Missing> {
+    variable_of(name.to_owned(), what)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the gate talks to the tests by variables; no shipped code is here")]
+fn variable_of(name: String, what: &'static str) -> Result<String, Missing> {
+    match std::env::var(&name) {
+        Ok(value) if !value.is_empty() => Ok(value),
+        _ => Err(Missing::new(what, name)),
+    }
+}
