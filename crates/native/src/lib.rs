@@ -1,0 +1,33 @@
+//! The ports on Linux: clocks, HTTP out, files, the environment, random bytes, audit, logs, signals, and the local
+//! listener.
+//!
+//! The only crate that touches tokio's I/O, the system's clocks and the process itself. It depends on `core` alone and
+//! knows no provider, no route and no configuration file.
+
+#![forbid(unsafe_code)]
+
+mod audit;
+mod clock;
+mod env;
+mod files;
+mod harden;
+mod listener;
+mod log;
+mod random;
+mod signal;
+mod spawn;
+mod tally;
+mod tls;
+mod transport;
+
+pub use self::audit::AuditLines;
+pub use self::clock::SystemClock;
+pub use self::env::ProcessEnv;
+pub use self::files::LocalFiles;
+pub use self::harden::harden;
+pub use self::listener::{Listener, ListenerSettings};
+pub use self::log::{LogFormat, LogLevel, quiet_panics, start_log};
+pub use self::random::OsRandom;
+pub use self::signal::StopSignals;
+pub use self::spawn::TokioSpawn;
+pub use self::transport::{HttpTransports, TransportSettings};

@@ -1,0 +1,147 @@
+//! One connection: hyper's HTTP/1 around a [`FrontDoor`], with the caps of one request.
+//!
+//! No task, box or timer is made per request.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use lockstep_core::{FrontDoor, Peer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::watch::{Phase, Watch, Watched, Wish};
+
+/// hyper's parser with our limits; one for all connections.
+pub(super) fn protocol(max_header_bytes: usize) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    // The head must fit into hyper's buffer, and the buffer has a least size. The timeout is the sweeper's.
+    http.max_header_size(max_header_bytes).max_buf_size(max_header_bytes.max(8 << 10)).header_read_timeout(None);
+    http
+}
+
+/// What the requests of one connection share.
+struct Session<D> {
+    door: Arc<D>,
+    peer: Peer,
+    watch: Arc<Watch>,
+    max_body_bytes: usize,
+}
+
+/// Serves a connection to its end. A failing client is not an error of ours: there is nothing to report.
+pub(super) async fn run<D, S>(
+    http: &http1::Builder,
+    stream: S,
+    door: Arc<D>,
+    peer: Peer,
+    watch: Arc<Watch>,
+    max_body_bytes: usize,
+) where
+    D: FrontDoor,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
+    let session = Arc::new(Session { door, peer, watch: Arc::clone(&watch), max_body_bytes });
+    let service = service_fn(move |request| {
+        let session = Arc::clone(&session);
+        async move { Ok::<_, Infallible>(session.respond(request).await) }
+    });
+    let mut connection = pin!(http.serve_connection(io, service));
+    let mut finishing = false;
+    poll_fn(|cx| {
+        watch.register(cx);
+        match watch.wish() {
+            Wish::GoOn => {}
+            Wish::End => return Poll::Ready(()),
+            Wish::Finish if finishing => {}
+            Wish::Finish => {
+                finishing = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+        connection.as_mut().poll(cx).map(drop)
+    })
+    .await;
+}
+
+impl<D: FrontDoor> Session<D> {
+    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let mut answer = {
+            let mut work = pin!(self.answer(request));
+            // A panic ends here, at the border of its request. What it was about to say is not passed on.
+            poll_fn(|cx| {
+                catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)))
+                    .unwrap_or_else(|_| Poll::Ready(refusal(StatusCode::INTERNAL_SERVER_ERROR, "internal")))
+            })
+            .await
+        };
+        if self.peer.crowded || self.watch.is_unread() {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        self.watch.enter(Phase::Write);
+        answer.map(Full::new)
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Bytes> {
+        let (head, body) = request.into_parts();
+        let bodyless = body.is_end_stream();
+        self.watch.enter(Phase::Answer);
+        if !bodyless {
+            self.watch.set_unread(true);
+        }
+        if let Some(answer) = self.door.refuse(&self.peer, &head) {
+            return answer;
+        }
+        let body = if bodyless {
+            Bytes::new()
+        } else {
+            self.watch.enter(Phase::Body);
+            match self.read(body).await {
+                Ok(body) => body,
+                Err(answer) => return answer,
+            }
+        };
+        self.watch.enter(Phase::Answer);
+        self.door.call(&self.peer, Request::from_parts(head, body)).await
+    }
+
+    /// The whole body, or the answer that refuses it.
+    async fn read(&self, mut body: Incoming) -> Result<Bytes, Response<Bytes>> {
+        let too_large = || refusal(StatusCode::PAYLOAD_TOO_LARGE, "too_large");
+        if body.size_hint().lower() > self.max_body_bytes as u64 {
+            return Err(too_large());
+        }
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| refusal(StatusCode::BAD_REQUEST, "malformed"))?;
+            // Trailers carry nothing for us.
+            let Ok(data) = frame.into_data() else { continue };
+            if data.len() > self.max_body_bytes - whole.len() {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&data);
+        }
+        self.watch.set_unread(false);
+        Ok(whole.freeze())
+    }
+}
+
+/// An answer that the listener gives by itself: a problem document without any detail.
+fn refusal(status: StatusCode, code: &str) -> Response<Bytes> {
+    let title = status.canonical_reason().unwrap_or_default();
+    let body = format!(r#"{{"type":"about:blank","title":"{title}","status":{},"code":"{code}"}}"#, status.as_u16());
+    let mut answer = Response::new(Bytes::from(body));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    answer
+}

@@ -1,0 +1,340 @@
+//! What a connection is doing, told to a sweeper that closes those which take too long.
+//!
+//! A timer per request would cost more than the request. So a connection only notes its phase, in one word of memory;
+//! once per tick the sweeper compares the word with what it saw before. Ticks are counted, not time: a freeze of the
+//! whole process is one tick, and nobody's idle connection is closed in the instant of waking up.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::ListenerSettings;
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// Open, and no byte of a first request has come.
+    Open = 0,
+    /// The headers of a request are coming.
+    Head = 1,
+    /// Silent between requests.
+    Idle = 2,
+    /// The body is coming.
+    Body = 3,
+    /// The front door is working.
+    Answer = 4,
+    /// The client is reading its answer, or what it still sends is thrown away.
+    Write = 5,
+}
+
+const PHASES: u64 = 8;
+
+/// How much of what a refused client still sends is read and thrown away. Closing with bytes unread would reset the
+/// connection, and the client would never see the refusal.
+const LINGER_BYTES: usize = 4 << 20;
+
+/// What the sweeper wants of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Wish {
+    GoOn = 0,
+    /// Answer what is under way, then close.
+    Finish = 1,
+    /// Close at once.
+    End = 2,
+}
+
+/// Shared by a connection and the sweeper. Only the connection writes `state`.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// Number of the request, times [`PHASES`], plus the phase.
+    state: AtomicU64,
+    wish: AtomicU8,
+    /// The connection's task. It never changes, so it is kept once.
+    waker: OnceLock<Waker>,
+    /// A body was announced, and was not read to its end.
+    unread: AtomicBool,
+    ended: AtomicBool,
+}
+
+impl Watch {
+    pub(super) fn new() -> Self {
+        Self {
+            state: AtomicU64::new(Phase::Open as u64),
+            wish: AtomicU8::new(Wish::GoOn as u8),
+            waker: OnceLock::new(),
+            unread: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_unread(&self, unread: bool) {
+        self.unread.store(unread, Ordering::Relaxed);
+    }
+
+    /// The next phase of the same request.
+    pub(super) fn enter(&self, phase: Phase) {
+        let request = self.state.load(Ordering::Relaxed) / PHASES;
+        self.state.store(request * PHASES + phase as u64, Ordering::Relaxed);
+    }
+
+    /// The next request's turn.
+    fn rest(&self) {
+        let request = self.state.load(Ordering::Relaxed) / PHASES;
+        self.state.store((request + 1) * PHASES + Phase::Idle as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_in(&self, phase: Phase) -> bool {
+        self.state.load(Ordering::Relaxed) % PHASES == phase as u64
+    }
+
+    pub(super) fn wish(&self) -> Wish {
+        match self.wish.load(Ordering::Acquire) {
+            0 => Wish::GoOn,
+            1 => Wish::Finish,
+            _ => Wish::End,
+        }
+    }
+
+    /// Remembers whom to wake. Called with every poll, and cheap from the second on.
+    pub(super) fn register(&self, cx: &Context<'_>) {
+        self.waker.get_or_init(|| cx.waker().clone());
+    }
+
+    pub(super) fn ask(&self, wish: Wish) {
+        self.wish.fetch_max(wish as u8, Ordering::AcqRel);
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+}
+
+/// All open connections, as the sweeper knows them.
+#[derive(Debug, Default)]
+pub(super) struct Crowd(Vec<Seen>);
+
+#[derive(Debug)]
+struct Seen {
+    watch: Arc<Watch>,
+    state: u64,
+    ticks: u32,
+}
+
+impl Crowd {
+    pub(super) fn add(&mut self, watch: Arc<Watch>) {
+        // Connections that came and went since the last tick must not pile up.
+        if self.0.len() == self.0.capacity() {
+            self.forget_ended();
+        }
+        self.0.push(Seen { watch, state: u64::MAX, ticks: 0 });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn forget_ended(&mut self) {
+        self.0.retain(|seen| !seen.watch.ended.load(Ordering::Acquire));
+    }
+
+    /// One tick: closes what has been in one phase for too long.
+    pub(super) fn sweep(&mut self, patience: &Patience, crowded: bool) {
+        self.forget_ended();
+        for seen in &mut self.0 {
+            let state = seen.watch.state.load(Ordering::Relaxed);
+            if state == seen.state {
+                seen.ticks += 1;
+            } else {
+                (seen.state, seen.ticks) = (state, 0);
+            }
+            if seen.ticks >= patience.ticks(state, crowded) {
+                seen.watch.ask(Wish::End);
+            }
+        }
+    }
+
+    pub(super) fn ask(&self, wish: Wish) {
+        for seen in &self.0 {
+            seen.watch.ask(wish);
+        }
+    }
+}
+
+/// The limits of [`ListenerSettings`], in ticks.
+#[derive(Debug)]
+pub(super) struct Patience {
+    pub(super) tick: Duration,
+    limits: [u32; 6],
+}
+
+impl Patience {
+    pub(super) fn new(settings: &ListenerSettings) -> Self {
+        let limits = [
+            settings.header_timeout,
+            settings.header_timeout,
+            settings.idle_timeout,
+            settings.body_timeout,
+            settings.answer_timeout,
+            settings.write_timeout,
+        ];
+        let shortest = limits.iter().min().copied().unwrap_or_default();
+        let tick = (shortest / 4).clamp(Duration::from_millis(1), Duration::from_secs(1));
+        let ticks =
+            |limit: Duration| u32::try_from(limit.as_millis().div_ceil(tick.as_millis())).unwrap_or(u32::MAX).max(1);
+        Self { tick, limits: limits.map(ticks) }
+    }
+
+    fn ticks(&self, state: u64, crowded: bool) -> u32 {
+        let phase = usize::try_from(state % PHASES).unwrap_or(0);
+        let limit = self.limits.get(phase).copied().unwrap_or(u32::MAX);
+        if crowded && phase == Phase::Idle as usize { limit.min(self.limits[Phase::Head as usize]) } else { limit }
+    }
+}
+
+/// A stream that notes when a request begins and when an answer is written.
+pub(super) struct Watched<S> {
+    stream: S,
+    watch: Arc<Watch>,
+    /// Our side is closed, and this much more is read and thrown away.
+    lingering: Option<usize>,
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(stream: S, watch: Arc<Watch>) -> Self {
+        Self { stream, watch, lingering: None }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        let before = buf.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before && (self.watch.is_in(Phase::Idle) || self.watch.is_in(Phase::Open)) {
+            self.watch.enter(Phase::Head);
+        }
+        result
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    /// hyper flushes the stream when it has written all it holds.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        if self.watch.is_in(Phase::Write) {
+            self.watch.rest();
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        let this = &mut *self;
+        let left = if let Some(left) = &mut this.lingering {
+            left
+        } else {
+            // A request that was refused half-way: its client is still sending.
+            let half_way = this.watch.is_unread() || this.watch.is_in(Phase::Head);
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            this.watch.enter(Phase::Write);
+            this.lingering.insert(if half_way { LINGER_BYTES } else { 0 })
+        };
+        let mut bytes = [0; 4096];
+        while *left > 0 {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buffer))?;
+            match buffer.filled().len() {
+                0 => break,
+                read => *left = left.saturating_sub(read),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, buffers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> ListenerSettings {
+        ListenerSettings {
+            header_timeout: Duration::from_millis(400),
+            body_timeout: Duration::from_millis(800),
+            answer_timeout: Duration::from_millis(1200),
+            write_timeout: Duration::from_millis(1600),
+            idle_timeout: Duration::from_secs(2),
+            ..ListenerSettings::default()
+        }
+    }
+
+    /// How many sweeps a connection lives that stays in this phase.
+    fn sweeps(phase: Phase, crowded: bool) -> usize {
+        let (watch, patience, mut crowd) = (Arc::new(Watch::new()), Patience::new(&settings()), Crowd::default());
+        watch.enter(phase);
+        crowd.add(Arc::clone(&watch));
+        (1..1000)
+            .find(|_| {
+                crowd.sweep(&patience, crowded);
+                watch.wish() == Wish::End
+            })
+            .unwrap()
+    }
+
+    /// A tick is 100 ms here, and the first sweep only looks. Break: the order of the limits in `Patience::new`.
+    #[test]
+    fn l8_each_phase_has_its_own_limit_and_a_crowd_makes_idling_short() {
+        let cases = [
+            (Phase::Open, 5, 5),
+            (Phase::Head, 5, 5),
+            (Phase::Body, 9, 9),
+            (Phase::Answer, 13, 13),
+            (Phase::Write, 17, 17),
+            (Phase::Idle, 21, 5),
+        ];
+        for (phase, alone, crowded) in cases {
+            assert_eq!((sweeps(phase, false), sweeps(phase, true)), (alone, crowded), "{phase:?}");
+        }
+    }
+
+    /// Break: compare phases without the number of the request.
+    #[test]
+    fn a_connection_that_gets_on_is_never_closed_and_an_ended_one_is_forgotten() {
+        let (watch, patience, mut crowd) = (Arc::new(Watch::new()), Patience::new(&settings()), Crowd::default());
+        crowd.add(Arc::clone(&watch));
+        for _ in 0..100 {
+            crowd.sweep(&patience, true);
+            watch.enter(Phase::Answer);
+            watch.rest();
+        }
+        assert_eq!(watch.wish(), Wish::GoOn);
+        watch.end();
+        crowd.sweep(&patience, true);
+        assert!(crowd.is_empty());
+    }
+}

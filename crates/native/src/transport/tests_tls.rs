@@ -1,0 +1,209 @@
+//! TLS against a server with a root of its own.
+
+use std::path::{Path, PathBuf};
+
+use lockstep_core::FileContent;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use super::*;
+
+/// A root, and what it signs, as files.
+struct Authority {
+    folder: tempfile::TempDir,
+    issuer: Issuer<'static, KeyPair>,
+    root: CertificateDer<'static>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Roots of the same name would be told apart by their signatures only.
+        let name = folder.path().file_name().unwrap().to_string_lossy().into_owned();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let certificate = params.self_signed(&key).unwrap();
+        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
+        Self { folder, root: certificate.der().clone(), issuer: Issuer::new(params, key) }
+    }
+
+    fn ca_file(&self) -> Box<Path> {
+        self.folder.path().join("ca.pem").into()
+    }
+
+    /// A certificate for this host name, and its key.
+    fn sign(&self, host: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+
+    fn client_files(&self) -> (Box<Path>, Box<Path>) {
+        let (certificate, key) = self.sign("client");
+        let paths: (PathBuf, PathBuf) = (self.folder.path().join("client.pem"), self.folder.path().join("client.key"));
+        std::fs::write(&paths.0, certificate.pem()).unwrap();
+        std::fs::write(&paths.1, key.serialize_pem()).unwrap();
+        (paths.0.into(), paths.1.into())
+    }
+
+    /// A server with a certificate for this host; it answers `value` to each request. Says its port.
+    fn serve(&self, host: &str, ask_client: bool) -> u16 {
+        let (certificate, key) = self.sign(host);
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder =
+            ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
+        let builder = if ask_client {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.root.clone()).unwrap();
+            builder.with_client_cert_verifier(
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap(),
+            )
+        } else {
+            builder.with_no_client_auth()
+        };
+        let config = Arc::new(builder.with_single_cert(vec![certificate.der().clone()], key).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+                let stream: StreamOwned<ServerConnection, TcpStream> = StreamOwned::new(connection, stream.unwrap());
+                std::thread::spawn(move || converse(stream, &Mutex::default(), |_| ok("value")));
+            }
+        });
+        port
+    }
+}
+
+async fn ask(profile: &TlsProfile, env: &dyn Env, url: &str) -> Result<http::Response<Bytes>> {
+    let clock = Arc::new(Wall::default());
+    let transports = HttpTransports::new(clock, Arc::new(LocalFiles), env, TransportSettings::default());
+    get(&transports.build(profile)?, url).await
+}
+
+/// Break: `with_root_certificates`.
+#[tokio::test]
+async fn a_root_of_our_own_is_trusted_and_an_unknown_one_is_a_tls_error() {
+    let authority = Authority::new();
+    let url = format!("https://localhost:{}/canary?canary", authority.serve("localhost", false));
+    let own = TlsProfile { ca_file: Some(authority.ca_file()), client: None };
+    assert_eq!(ask(&own, &Bare, &url).await.unwrap().body().as_ref(), b"value");
+
+    let unknown = TlsProfile::default();
+    let stranger = Authority::new();
+    let other = TlsProfile { ca_file: Some(stranger.ca_file()), client: None };
+    for profile in [unknown, other] {
+        let result = ask(&profile, &Bare, &url).await;
+        assert!(result.as_ref().unwrap_err().message().contains("UnknownIssuer"), "{result:?}");
+        assert!(result.as_ref().unwrap_err().message().contains("was not sent"), "{result:?}");
+        assert_eq!(kind(result), ErrorKind::Tls);
+    }
+}
+
+#[tokio::test]
+async fn another_host_and_a_server_without_tls_are_tls_errors() {
+    let authority = Authority::new();
+    let own = TlsProfile { ca_file: Some(authority.ca_file()), client: None };
+    let other = format!("https://localhost:{}/canary", authority.serve("elsewhere.test", false));
+    assert_eq!(kind(ask(&own, &Bare, &other).await), ErrorKind::Tls);
+
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}/canary", plain.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        let mut stream = plain.accept().unwrap().0;
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    assert_eq!(kind(ask(&own, &Bare, &url).await), ErrorKind::Tls);
+}
+
+/// The environment of a process with `SSL_CERT_FILE` alone.
+struct CertFile(String);
+
+impl Env for CertFile {
+    fn var(&self, name: &str) -> Option<String> {
+        (name == "SSL_CERT_FILE").then(|| self.0.clone())
+    }
+}
+
+#[tokio::test]
+async fn ssl_cert_file_stands_in_for_roots_and_a_profile_goes_before_it() {
+    let authority = Authority::new();
+    let url = format!("https://localhost:{}/", authority.serve("localhost", false));
+    let env = CertFile(authority.ca_file().display().to_string());
+    assert!(ask(&TlsProfile::default(), &env, &url).await.is_ok());
+    let stranger = Authority::new();
+    let other = TlsProfile { ca_file: Some(stranger.ca_file()), client: None };
+    assert_eq!(kind(ask(&other, &env, &url).await), ErrorKind::Tls);
+}
+
+/// Break: `with_client_auth_cert`.
+#[tokio::test]
+async fn a_client_certificate_is_shown_when_the_server_asks() {
+    let authority = Authority::new();
+    let url = format!("https://localhost:{}/", authority.serve("localhost", true));
+    let with = TlsProfile { ca_file: Some(authority.ca_file()), client: Some(authority.client_files()) };
+    assert_eq!(ask(&with, &Bare, &url).await.unwrap().body().as_ref(), b"value");
+    let without = TlsProfile { client: None, ..with };
+    assert_eq!(kind(ask(&without, &Bare, &url).await), ErrorKind::Tls);
+}
+
+#[test]
+fn bad_files_say_what_is_wrong_with_them_and_quote_nothing() {
+    let authority = Authority::new();
+    let (certificate, key) = authority.client_files();
+    let path = |name: &str| -> Box<Path> { authority.folder.path().join(name).into() };
+    std::fs::write(path("bad.pem"), "-----BEGIN CERTIFICATE-----\ncanary!\n-----END CERTIFICATE-----\n").unwrap();
+    std::fs::write(path("empty.pem"), "canary").unwrap();
+    std::fs::write(path("other.key"), KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    let roots = |file: &str| TlsProfile { ca_file: Some(path(file)), client: None };
+    let client = |pair: (Box<Path>, Box<Path>)| TlsProfile { ca_file: None, client: Some(pair) };
+    let clock = Arc::new(Wall::default());
+    let transports = HttpTransports::new(clock, Arc::new(LocalFiles), &Bare, TransportSettings::default());
+    for profile in [
+        roots("absent.pem"),
+        roots("bad.pem"),
+        roots("empty.pem"),
+        client((certificate.clone(), path("empty.pem"))),
+        client((certificate.clone(), path("other.key"))),
+        client((key.clone(), certificate.clone())),
+    ] {
+        let Err(error) = transports.build(&profile) else { panic!("{profile:?} was taken") };
+        assert_eq!(error.kind(), ErrorKind::Config, "{profile:?}: {error}");
+        assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+    }
+    assert!(transports.build(&client((certificate, key))).is_ok());
+}
+
+/// Counts reads.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+impl Files for Counting {
+    fn read(&self, path: &Path, limit: usize) -> Result<FileContent> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        LocalFiles.read(path, limit)
+    }
+
+    fn stamp(&self, path: &Path) -> Result<lockstep_core::FileStamp> {
+        LocalFiles.stamp(path)
+    }
+}
+
+#[test]
+fn equal_profiles_share_their_roots() {
+    let authority = Authority::new();
+    let files = Arc::new(Counting::default());
+    let shared: Arc<dyn Files> = Arc::<Counting>::clone(&files);
+    let transports = HttpTransports::new(Arc::new(Wall::default()), shared, &Bare, TransportSettings::default());
+    let profile = TlsProfile { ca_file: Some(authority.ca_file()), client: None };
+    for _ in 0..3 {
+        assert!(transports.build(&profile).is_ok());
+    }
+    assert_eq!(files.0.load(Ordering::SeqCst), 1);
+}
