@@ -1,0 +1,158 @@
+//! [`Body`] and [`text`]: an answer's bytes, wiped on drop, and the one way to secret text inside it.
+//!
+//! A JSON parser unescapes strings in buffers of its own and leaves them behind. So secret members are kept as raw
+//! JSON that borrows from the body, and unescaped here into memory that is wiped.
+
+use bytes::Bytes;
+use lockstep_core::{Error, ErrorKind, Result, SecretValue};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+#[cfg(feature = "aws-secrets-manager")]
+use zeroize::Zeroizing;
+
+use crate::wiped::{unescape, wiped};
+
+/// The bytes of an answer. They are wiped on drop when nobody else holds them.
+pub(crate) struct Body(Bytes);
+
+impl Body {
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        Self(wiped(bytes))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Parses the JSON, borrowing from it.
+    ///
+    /// # Errors
+    /// `Malformed`, saying where, and never what stands there.
+    pub(crate) fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
+        serde_json::from_slice(&self.0).map_err(|error| malformed(&error))
+    }
+}
+
+/// A JSON error without its text, which can quote the input.
+pub(crate) fn malformed(error: &serde_json::Error) -> Error {
+    let what = match error.classify() {
+        serde_json::error::Category::Data => "is not of the documented shape",
+        serde_json::error::Category::Eof => "ends too early",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "is no JSON",
+    };
+    let place = format!("line {}, column {}", error.line(), error.column());
+    Error::new(
+        ErrorKind::Malformed,
+        format!("AWS's answer {what} ({place}); look at the endpoint and what is before it"),
+    )
+}
+
+/// The answer is JSON, but not one that the service's model allows.
+pub(crate) fn unexpected(what: &str) -> Error {
+    Error::new(ErrorKind::Malformed, format!("AWS's answer {what}; look at the endpoint and what is before it"))
+}
+
+/// A member that may be `null` where the model has none.
+pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
+}
+
+/// The token of the next page. Some answer an empty one at the end.
+pub(crate) fn next<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::deserialize(from)?.filter(|token: &String| !token.is_empty()))
+}
+
+/// The text of a raw JSON string, unescaped into memory that is wiped.
+pub(crate) fn text(raw: &RawValue) -> Result<SecretValue> {
+    unescape(raw.get()).map(SecretValue::from).ok_or_else(|| unexpected("has a secret that is no JSON string"))
+}
+
+/// The bytes of a raw JSON string of base64.
+#[cfg(feature = "aws-secrets-manager")]
+pub(crate) fn binary(raw: &RawValue) -> Result<SecretValue> {
+    use base64::Engine as _;
+    let text = text(raw)?;
+    let mut bytes = Zeroizing::new(vec![0; text.len().div_ceil(4) * 3]);
+    let length = base64::engine::general_purpose::STANDARD
+        .decode_slice(text.expose(), &mut bytes)
+        .map_err(|_| unexpected("has a binary secret that is no base64"))?;
+    Ok(SecretValue::from(&bytes[..length]))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn text_is_what_a_json_parser_reads(original in ".*") {
+            let json = serde_json::to_string(&original).unwrap();
+            let read = text(&raw(&json)).unwrap();
+            prop_assert_eq!(read.expose(), original.as_bytes());
+        }
+
+        #[test]
+        fn escaped_units_are_what_a_json_parser_reads(units in proptest::collection::vec(any::<u16>(), 0..6)) {
+            use std::fmt::Write as _;
+            let mut json = String::from("\"");
+            for unit in units {
+                write!(json, "\\u{unit:04x}").unwrap();
+            }
+            json.push('"');
+            let theirs = serde_json::from_str::<String>(&json).ok().map(String::into_bytes);
+            prop_assert_eq!(unescape(&json), theirs);
+        }
+    }
+
+    #[test]
+    fn short_escapes_are_read() {
+        assert_eq!(text(&raw(r#""\"\\\/\b\f\n\r\t""#)).unwrap().expose(), b"\"\\/\x08\x0c\n\r\t");
+    }
+
+    #[test]
+    fn what_is_no_string_is_malformed_and_not_quoted() {
+        for json in ["17", "null", "{\"canary\":1}", r#""\ud800""#] {
+            let error = text(&raw(json)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Malformed);
+            assert!(!error.to_string().contains("canary"));
+        }
+        assert_eq!(binary(&raw("\"canary!\"")).unwrap_err().kind(), ErrorKind::Malformed);
+        assert_eq!(binary(&raw("\"AAEC\\/w==\"")).unwrap().expose(), [0, 1, 2, 255]);
+    }
+
+    #[test]
+    fn o3_a_deep_answer_is_refused_and_breaks_nothing() {
+        #[derive(Deserialize)]
+        struct Shape<'a> {
+            #[serde(borrow)]
+            secret: &'a RawValue,
+        }
+        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+        let body = Body::new(Bytes::from(format!(r#"{{"ignored":{deep},"secret":{deep}}}"#)));
+        let error = body.json::<Shape<'_>>().and_then(|shape| text(shape.secret)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Malformed);
+        assert!(body.json::<serde_json::Value>().is_err());
+    }
+
+    /// Break: put the parser's own text into `malformed`.
+    #[test]
+    fn m1_a_json_error_never_quotes_the_answer() {
+        #[derive(Deserialize)]
+        struct Shape {
+            #[serde(rename = "Name")]
+            _name: u32,
+        }
+        for answer in [r#"{"Name":"canary"}"#, r#"{"Name":canary"#, r#"{"Name":"canary"#] {
+            let body = Body::new(Bytes::from_static(answer.as_bytes()));
+            let Err(error) = body.json::<Shape>() else { panic!("it parsed") };
+            assert_eq!(error.kind(), ErrorKind::Malformed);
+            assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+        }
+    }
+}

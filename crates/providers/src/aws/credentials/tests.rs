@@ -1,0 +1,431 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use lockstep_core::{FileContent, FileStamp, Files, Timeline};
+
+use super::cache::CredentialCache;
+use super::chain::Chain;
+use super::*;
+use crate::aws::endpoint::{Endpoint, Region, Service};
+use crate::aws::fake::Host;
+
+fn chain(host: &Host, profile: Option<&str>) -> Chain {
+    let sts = Endpoint::of(Service::Sts, &Region::parse("eu-west-1").unwrap()).unwrap();
+    Chain::new(profile, sts, &host.ports)
+}
+
+async fn loaded(host: &Host) -> Result<Credentials> {
+    chain(host, None).load(&host.call()).await
+}
+
+const HANDED_OUT: &str = r#"{"Code":"Success","AccessKeyId":"HANDED","SecretAccessKey":"canary/secret","Token":"canary+token==","Expiration":"2026-05-01T16:00:00Z"}"#;
+
+#[tokio::test]
+async fn the_environment_comes_first_and_needs_both_keys() {
+    let host = Host::with_keys();
+    assert_eq!(loaded(&host).await.unwrap().access_key_id(), "AKIDEXAMPLE");
+    let error = loaded(&Host::new(&[("AWS_ACCESS_KEY_ID", "A")])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    assert!(error.message().contains("AWS_SECRET_ACCESS_KEY"));
+}
+
+#[tokio::test]
+async fn a_profile_is_read_from_both_files() {
+    let files = "[other]\naws_access_key_id = NO\naws_secret_access_key = no\n\n[team] # ours\n# a comment\n\
+                 aws_access_key_id = YES\naws_secret_access_key=a=b/c+d\naws_session_token = t\n";
+    let host = Host::new(&[("HOME", "/h"), ("AWS_PROFILE", "team")]);
+    host.files.write("/h/.aws/credentials", files);
+    assert_eq!(loaded(&host).await.unwrap().access_key_id(), "YES");
+
+    let host = Host::new(&[("AWS_CONFIG_FILE", "/c"), ("AWS_PROFILE", "team")]);
+    host.files.write("/c", "[team]\naws_access_key_id=NO\naws_secret_access_key=s\n[profile team]\naws_access_key_id=YES\naws_secret_access_key=s\n");
+    assert_eq!(loaded(&host).await.unwrap().access_key_id(), "YES");
+
+    let named = chain(&host, Some("team")).load(&host.call()).await.unwrap();
+    assert_eq!(named.access_key_id(), "YES");
+}
+
+#[tokio::test]
+async fn a_profile_that_needs_more_says_what_is_missing() {
+    for (line, hint) in [
+        ("role_arn = arn:aws:iam::1:role/x", "assumes a role"),
+        ("credential_process = /bin/x", "runs a process"),
+        ("sso_session = x", "SSO"),
+    ] {
+        let host = Host::new(&[("HOME", "/h"), ("AWS_PROFILE", "team")]);
+        host.files.write("/h/.aws/credentials", "");
+        host.files.write("/h/.aws/config", format!("[profile team]\n{line}\n"));
+        let error = loaded(&host).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.message().contains(hint), "{error}");
+    }
+}
+
+/// No file can be read, for this reason.
+struct Unreadable(ErrorKind);
+
+impl Files for Unreadable {
+    fn read(&self, _path: &Path, _limit: usize) -> Result<FileContent> {
+        Err(Error::new(self.0, "told to"))
+    }
+
+    fn stamp(&self, _path: &Path) -> Result<FileStamp> {
+        Err(Error::new(self.0, "told to"))
+    }
+}
+
+#[tokio::test]
+async fn absent_files_are_no_error_unless_a_profile_is_asked_for() {
+    let base = [("HOME", "/h"), ("AWS_EC2_METADATA_DISABLED", "true")];
+    for (more, hint) in [(("A", "b"), "there are no AWS credentials"), (("AWS_PROFILE", "none"), "no profile `none`")] {
+        let mut host = Host::new(&[base[0], base[1], more]);
+        host.ports.files = Arc::new(Unreadable(ErrorKind::NotFound));
+        let error = loaded(&host).await.unwrap_err();
+        assert!(error.message().contains(hint), "{error}");
+    }
+}
+
+/// Break: take every unreadable file for an absent one; the machine's identity would step in.
+#[tokio::test]
+async fn a_file_that_may_not_be_read_is_an_error_of_the_login() {
+    for vars in [[("HOME", "/h"), ("A", "b")], [("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"), ("AWS_ROLE_ARN", "r")]] {
+        let mut host = Host::new(&vars);
+        host.ports.files = Arc::new(Unreadable(ErrorKind::Denied));
+        let error = loaded(&host).await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Unauthenticated, Some(Operation::Login)));
+    }
+}
+
+fn web_identity() -> Host {
+    let host = Host::new(&[
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token"),
+        ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/app"),
+        ("AWS_ROLE_SESSION_NAME", "pod-1"),
+    ]);
+    host.files.write("/token", "canary.jwt-1\n");
+    host
+}
+
+const GRANTED: &str = "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>\
+    <AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>canary/s</SecretAccessKey><SessionToken>canary+t=</SessionToken>\
+    <Expiration>2026-05-01T11:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult>\
+    </AssumeRoleWithWebIdentityResponse>";
+
+#[tokio::test]
+async fn a_web_identity_is_sent_unsigned_and_its_file_is_read_each_time() {
+    let host = web_identity();
+    host.script.then(200, GRANTED).then(200, GRANTED);
+    let credentials = loaded(&host).await.unwrap();
+    assert_eq!(credentials.access_key_id(), "ASIA");
+    assert_eq!(credentials.expires, UnixMillis::from_rfc3339("2026-05-01T11:00:00Z"));
+    host.files.write("/token", "canary.jwt-2");
+    loaded(&host).await.unwrap();
+    let sent = host.script.sent();
+    assert_eq!(sent[0].uri, "https://sts.eu-west-1.amazonaws.com/");
+    assert!(!sent[0].headers.contains_key("authorization"));
+    assert_eq!(
+        sent[0].body,
+        "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fapp\
+         &RoleSessionName=pod-1&WebIdentityToken=canary.jwt-1"
+    );
+    assert!(sent[1].body.ends_with("canary.jwt-2"));
+}
+
+#[tokio::test]
+async fn a_refused_web_identity_and_wrong_xml_say_nothing_of_the_answer() {
+    for (status, body, kind) in [
+        (
+            400,
+            "<Error><Code>InvalidIdentityToken</Code><Message>canary</Message></Error>".to_owned(),
+            ErrorKind::Unauthenticated,
+        ),
+        (400, "<Error><Code>IDPCommunicationError</Code></Error>".to_owned(), ErrorKind::Unavailable),
+        (200, GRANTED.replace("ASIA", "A&#13;canary"), ErrorKind::Malformed),
+        (200, GRANTED.replace("ASIA", "A<b>canary</b>"), ErrorKind::Malformed),
+        (200, GRANTED.replace("11:00", "canary"), ErrorKind::Malformed),
+        (200, "canary".to_owned(), ErrorKind::Malformed),
+    ] {
+        let host = web_identity();
+        host.script.then(status, &body);
+        let error = loaded(&host).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{body}");
+        assert!(!format!("{error:?}").contains("canary"));
+    }
+}
+
+#[tokio::test]
+async fn a_container_is_asked_with_its_token() {
+    let host = Host::new(&[
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials"),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "ignored"),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/pod-token"),
+    ]);
+    host.files.write("/pod-token", "pod-1\n");
+    host.script.then(200, HANDED_OUT).then(200, HANDED_OUT);
+    assert_eq!(loaded(&host).await.unwrap().access_key_id(), "HANDED");
+    host.files.write("/pod-token", "pod-2\n");
+    loaded(&host).await.unwrap();
+    let sent = host.script.sent();
+    assert_eq!(
+        (sent[0].uri.as_str(), sent[0].headers["authorization"].as_str()),
+        ("http://169.254.170.23/v1/credentials", "pod-1")
+    );
+    assert_eq!(sent[1].headers["authorization"], "pod-2");
+
+    let host = Host::new(&[("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x")]);
+    host.script.then(200, HANDED_OUT);
+    loaded(&host).await.unwrap();
+    assert_eq!(host.script.sent()[0].uri, "http://169.254.170.2/v2/x");
+}
+
+/// Break: drop the check of the host.
+#[tokio::test]
+async fn a_containers_token_goes_to_this_host_ecs_and_eks_only() {
+    for uri in [
+        "http://evil.example/",
+        "http://169.254.169.254/",
+        "http://169.254.170.2.evil.example/",
+        "http://user@169.254.170.2/",
+        "http://10.0.0.1/",
+        "ftp://localhost/",
+        "/only/a/path",
+    ] {
+        let host = Host::new(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri)]);
+        assert_eq!(loaded(&host).await.unwrap_err().kind(), ErrorKind::Config, "{uri}");
+    }
+    for uri in [
+        "http://localhost:1234/x",
+        "http://127.0.0.1/",
+        "http://[::1]:80/",
+        "http://[fd00:ec2::23]/v1/credentials",
+        "https://a.example/",
+    ] {
+        let host = Host::new(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri)]);
+        host.script.then(200, HANDED_OUT);
+        loaded(&host).await.unwrap_or_else(|error| panic!("{uri}: {error}"));
+    }
+}
+
+/// Break: build the header with `from_bytes` of a cleaned text, or drop `visible`.
+#[tokio::test]
+async fn o4_control_characters_are_refused_before_anything_is_sent() {
+    for bad in ["a\r\nX-Evil: canary", "a\ncanary", "a\0canary", "canary\u{e9}"] {
+        let host = Host::new(&[
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://localhost/"),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN", bad),
+        ]);
+        let error = loaded(&host).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{bad:?}");
+        assert!(!format!("{error:?}").contains("canary"));
+        for (id, secret, token) in [(bad, "s", "t"), ("i", bad, "t"), ("i", "s", bad)] {
+            let host = Host::new(&[
+                ("AWS_ACCESS_KEY_ID", id),
+                ("AWS_SECRET_ACCESS_KEY", secret),
+                ("AWS_SESSION_TOKEN", token),
+            ]);
+            let error = loaded(&host).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{bad:?}");
+            assert!(!format!("{error:?}").contains("canary"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn instance_metadata_is_asked_by_version_two() {
+    let host = Host::new(&[]);
+    host.script.then(200, "imds-token").then(200, "app-role\n").then(200, HANDED_OUT);
+    let credentials = loaded(&host).await.unwrap();
+    assert!(credentials.outlives_outage);
+    let sent = host.script.sent();
+    assert_eq!((sent[0].method.as_str(), sent[0].uri.as_str()), ("PUT", "http://169.254.169.254/latest/api/token"));
+    assert_eq!(sent[0].headers["x-aws-ec2-metadata-token-ttl-seconds"], "21600");
+    assert_eq!(sent[2].uri, "http://169.254.169.254/latest/meta-data/iam/security-credentials/app-role");
+    assert_eq!(sent[2].headers["x-aws-ec2-metadata-token"], "imds-token");
+}
+
+#[tokio::test]
+async fn instance_metadata_that_fails_says_how() {
+    let host = Host::new(&[]);
+    host.script.then(200, "t").then(404, "");
+    assert!(loaded(&host).await.unwrap_err().message().contains("instance profile"));
+    let host = Host::new(&[]);
+    host.script.then(200, "t").then(200, "../../x");
+    assert!(loaded(&host).await.unwrap_err().message().contains("no role"));
+    let host = Host::new(&[]);
+    host.script
+        .then(200, "t")
+        .then(200, "r")
+        .then(200, r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"canary"}"#);
+    let error = loaded(&host).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.upstream_code()),
+        (ErrorKind::Unauthenticated, Some("AssumeRoleUnauthorizedAccess"))
+    );
+    let host = Host::new(&[]);
+    host.script.then(503, "");
+    assert_eq!(loaded(&host).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    // Credentials that are past their end are better than none: 15 min and 2 to 10 min more.
+    let host = Host::new(&[]);
+    host.script.then(200, "t").then(200, "r").then(200, &HANDED_OUT.replace("T16", "T09"));
+    let left = loaded(&host).await.unwrap().expires.unwrap().saturating_since(host.ports.clock.wall());
+    assert!((17 * 60..=25 * 60).contains(&left.as_secs()), "{left:?}");
+}
+
+#[tokio::test]
+async fn without_any_source_the_error_lists_where_it_looked() {
+    let host = Host::new(&[("AWS_EC2_METADATA_DISABLED", "true")]);
+    let error = loaded(&host).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry_hint()), (ErrorKind::Unauthenticated, Retry::Never));
+    assert!(error.message().contains("AWS_ACCESS_KEY_ID") && error.message().contains("AWS_WEB_IDENTITY_TOKEN_FILE"));
+    let host = Host::new(&[]);
+    host.script.then_failure(ErrorKind::Timeout);
+    assert_eq!(loaded(&host).await.unwrap_err().kind(), ErrorKind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn m1_credentials_print_nothing_of_themselves() {
+    let printed = format!("{:?}", loaded(&Host::with_keys()).await.unwrap());
+    assert!(!printed.contains("canary") && !printed.contains("AKID"), "{printed}");
+}
+
+/// Hands out credentials of a lifetime, counts, and fails when it is told to.
+struct Counting {
+    host: Arc<Host>,
+    loads: Arc<AtomicUsize>,
+    fails: Arc<std::sync::Mutex<Option<Error>>>,
+    lifetime: Duration,
+    outlives: bool,
+}
+
+#[async_trait]
+impl CredentialSource for Counting {
+    fn name(&self) -> &'static str {
+        "the test"
+    }
+
+    async fn load(&self, _call: &Call) -> Result<Option<Credentials>> {
+        let number = self.loads.fetch_add(1, Ordering::SeqCst) + 1;
+        tokio::task::yield_now().await;
+        if let Some(error) = self.fails.lock().unwrap().clone() {
+            return Err(error);
+        }
+        let expires = self.host.ports.clock.wall().plus(self.lifetime);
+        let mut credentials = Credentials::new(&format!("KEY{number}"), &"s".into(), None, Some(expires))?;
+        credentials.outlives_outage = self.outlives;
+        Ok(Some(credentials))
+    }
+}
+
+struct Fixture {
+    host: Arc<Host>,
+    loads: Arc<AtomicUsize>,
+    fails: Arc<std::sync::Mutex<Option<Error>>>,
+    cache: CredentialCache,
+}
+
+fn fixture(lifetime: Duration, outlives: bool) -> Fixture {
+    let (host, loads, fails) = (Arc::new(Host::new(&[])), Arc::default(), Arc::default());
+    let source =
+        Counting { host: host.clone(), loads: Arc::clone(&loads), fails: Arc::clone(&fails), lifetime, outlives };
+    let timeline = Arc::new(Timeline::new(host.ports.clock.clone()));
+    let cache = CredentialCache::new(Chain::of(vec![Box::new(source)], None), timeline, host.ports.random.clone());
+    Fixture { host, loads, fails, cache }
+}
+
+impl Fixture {
+    async fn key(&self) -> Result<String> {
+        Ok(self.cache.get(&self.host.call()).await?.credentials.access_key_id().to_owned())
+    }
+
+    fn forward(&self, minutes: u64) {
+        self.host.clock.advance(Duration::from_mins(minutes));
+    }
+
+    fn fail(&self, kind: ErrorKind) {
+        *self.fails.lock().unwrap() = Some(Error::new(kind, "told to"));
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_renewed_fifteen_minutes_before_their_end() {
+    let fixture = fixture(Duration::from_hours(1), false);
+    assert_eq!(fixture.key().await.unwrap(), "KEY1");
+    fixture.forward(44);
+    assert_eq!(fixture.key().await.unwrap(), "KEY1");
+    fixture.forward(2);
+    assert_eq!(fixture.key().await.unwrap(), "KEY2");
+}
+
+#[tokio::test]
+async fn a_failed_renewal_is_no_error_while_the_old_one_is_accepted() {
+    let fixture = fixture(Duration::from_hours(1), false);
+    fixture.key().await.unwrap();
+    fixture.fail(ErrorKind::Unavailable);
+    fixture.forward(46);
+    assert_eq!(fixture.key().await.unwrap(), "KEY1");
+    assert_eq!(fixture.key().await.unwrap(), "KEY1");
+    assert_eq!(fixture.loads.load(Ordering::SeqCst), 2, "a failed renewal is not repeated at once");
+    fixture.forward(7);
+    assert_eq!(fixture.key().await.unwrap(), "KEY1");
+    fixture.forward(8);
+    assert_eq!(fixture.key().await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn an_instances_credentials_outlive_an_outage_but_no_refusal() {
+    let fixture = fixture(Duration::from_hours(1), true);
+    fixture.key().await.unwrap();
+    fixture.fail(ErrorKind::Network);
+    fixture.forward(61);
+    assert_eq!(fixture.key().await.unwrap(), "KEY1");
+    fixture.forward(61);
+    fixture.fail(ErrorKind::Unauthenticated);
+    assert_eq!(fixture.key().await.unwrap_err().kind(), ErrorKind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_thousand_waiters_are_one_load_also_when_it_fails() {
+    for fails in [false, true] {
+        let fixture = fixture(Duration::from_hours(1), false);
+        if fails {
+            fixture.fail(ErrorKind::Unavailable);
+        }
+        let answers = futures_util::future::join_all((0..1000).map(|_| fixture.key())).await;
+        assert!(answers.iter().all(|answer| answer.is_err() == fails));
+        assert_eq!(fixture.loads.load(Ordering::SeqCst), 1, "fails: {fails}");
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_leader_hands_over() {
+    let fixture = fixture(Duration::from_hours(1), false);
+    let mut leader = Box::pin(fixture.key());
+    assert!(futures_util::poll!(&mut leader).is_pending());
+    let mut follower = Box::pin(fixture.key());
+    assert!(futures_util::poll!(&mut follower).is_pending());
+    drop(leader);
+    assert_eq!(follower.await.unwrap(), "KEY2");
+}
+
+#[tokio::test]
+async fn short_lived_credentials_are_not_loaded_for_each_call() {
+    let fixture = fixture(Duration::from_mins(5), false);
+    for _ in 0..10 {
+        fixture.key().await.unwrap();
+    }
+    assert_eq!(fixture.loads.load(Ordering::SeqCst), 1);
+    fixture.forward(2);
+    assert_eq!(fixture.key().await.unwrap(), "KEY2");
+}
+
+#[tokio::test]
+async fn a_refused_credential_is_dropped_once() {
+    let fixture = fixture(Duration::from_hours(1), false);
+    let old = fixture.cache.get(&fixture.host.call()).await.unwrap();
+    fixture.cache.refuse(&old);
+    assert_eq!(fixture.key().await.unwrap(), "KEY2");
+    fixture.cache.refuse(&old);
+    assert_eq!(fixture.key().await.unwrap(), "KEY2", "the newer one was not refused");
+}

@@ -1,0 +1,388 @@
+//! The table of AWS's error codes: what each one means, whether trying again helps, and what to tell the reader.
+//!
+//! It is read from the top; the first row whose code, and whose words if it has some, fit, decides. The words of AWS's
+//! message only choose a row: no text of an answer gets into an error.
+
+use std::time::Duration;
+
+use lockstep_core::{Error, ErrorKind, Retry};
+
+use super::endpoint::Service;
+
+/// What the session has to do before the error is given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// Nothing.
+    None,
+    /// Drop the credential that was refused; a new one may do.
+    DropCredentials,
+    /// Compare the clock with the answer's `Date`; if it was off, signing again helps.
+    CorrectClock,
+}
+
+/// One code.
+pub(crate) struct Row {
+    codes: &'static [&'static str],
+    service: Option<Service>,
+    words: &'static [&'static str],
+    kind: ErrorKind,
+    remedy: Remedy,
+    message: &'static str,
+}
+
+const ANY: Row = Row {
+    codes: &[],
+    service: None,
+    words: &[],
+    kind: ErrorKind::Malformed,
+    remedy: Remedy::None,
+    message: "AWS answered with an error that is not documented",
+};
+
+const SECRETS_MANAGER: Option<Service> = Some(Service::SecretsManager);
+const SSM: Option<Service> = Some(Service::Ssm);
+const STS: Option<Service> = Some(Service::Sts);
+
+/// The table. Rows of one service stand before those of all.
+pub(crate) const ROWS: &[Row] = &[
+    // Secrets Manager
+    Row {
+        codes: &["ResourceNotFoundException"],
+        service: SECRETS_MANAGER,
+        words: &["secret value for"],
+        kind: ErrorKind::VersionNotFound,
+        message: "the secret has no such version or staging label; `versions` lists those it has",
+        ..ANY
+    },
+    Row {
+        codes: &["ResourceNotFoundException"],
+        service: SECRETS_MANAGER,
+        kind: ErrorKind::NotFound,
+        message: "there is no such secret in this account and region",
+        ..ANY
+    },
+    Row {
+        codes: &["InvalidRequestException"],
+        service: SECRETS_MANAGER,
+        words: &["for deletion", "marked deleted"],
+        kind: ErrorKind::Deleted,
+        message: "the secret is scheduled for deletion; restore it to read it",
+        ..ANY
+    },
+    Row {
+        codes: &["InvalidRequestException"],
+        service: SECRETS_MANAGER,
+        words: &["rotation isn't complete", "rotation in progress", "being rotated", "rotation is in progress"],
+        kind: ErrorKind::RotationInProgress,
+        message: "a rotation is already under way; wait until it ends, or cancel it",
+        ..ANY
+    },
+    Row {
+        codes: &["InvalidRequestException"],
+        service: SECRETS_MANAGER,
+        words: &["rotation function", "rotation lambda", "rotation is not enabled", "rotation isn't enabled"],
+        kind: ErrorKind::RotationNotConfigured,
+        message: "the secret has no rotation; set up a rotation function or managed rotation first",
+        ..ANY
+    },
+    Row {
+        codes: &["InvalidRequestException"],
+        service: SECRETS_MANAGER,
+        words: &["VersionStage that is not associated", "staging label that is not associated"],
+        kind: ErrorKind::VersionNotFound,
+        message: "the version does not have that staging label; `versions` lists them",
+        ..ANY
+    },
+    Row {
+        codes: &["InvalidRequestException"],
+        service: SECRETS_MANAGER,
+        kind: ErrorKind::Conflict,
+        message: "the secret's state does not allow this; `describe` shows whether another service manages it",
+        ..ANY
+    },
+    Row {
+        codes: &["InvalidNextTokenException"],
+        service: SECRETS_MANAGER,
+        kind: ErrorKind::InvalidName,
+        message: "the page token is not valid any more; list from the start",
+        ..ANY
+    },
+    Row {
+        codes: &["InvalidParameterException", "ValidationException"],
+        service: SECRETS_MANAGER,
+        kind: ErrorKind::InvalidName,
+        message: "Secrets Manager does not accept the name, version or filter; names have letters, digits and `/_+=.@-`",
+        ..ANY
+    },
+    Row {
+        codes: &["DecryptionFailure", "EncryptionFailure"],
+        service: SECRETS_MANAGER,
+        kind: ErrorKind::Decrypt,
+        message: "Secrets Manager can't use the secret's KMS key; look whether it is disabled or pending deletion",
+        ..ANY
+    },
+    Row {
+        codes: &["ResourceExistsException", "PreconditionNotMetException"],
+        service: SECRETS_MANAGER,
+        kind: ErrorKind::Conflict,
+        message: "the secret changed meanwhile, or the request was sent before with other content",
+        ..ANY
+    },
+    // A resource quota (more than 100 versions, say), not a rate: every other service throttles with this code.
+    Row {
+        codes: &["LimitExceededException"],
+        service: SECRETS_MANAGER,
+        kind: ErrorKind::QuotaExceeded,
+        message: "a quota of Secrets Manager is used up; waiting does not help",
+        ..ANY
+    },
+    Row {
+        codes: &["InternalServiceError", "InternalServiceErrorException"],
+        service: SECRETS_MANAGER,
+        kind: ErrorKind::Unavailable,
+        message: "Secrets Manager has a fault of its own",
+        ..ANY
+    },
+    // Parameter Store
+    Row {
+        codes: &["ParameterNotFound"],
+        service: SSM,
+        kind: ErrorKind::NotFound,
+        message: "there is no such parameter in this account and region",
+        ..ANY
+    },
+    Row {
+        codes: &["ParameterVersionNotFound", "ParameterVersionLabelNotFound"],
+        service: SSM,
+        kind: ErrorKind::VersionNotFound,
+        message: "the parameter has no such version or label; `versions` lists those it has",
+        ..ANY
+    },
+    Row {
+        codes: &["InvalidKeyId"],
+        service: SSM,
+        kind: ErrorKind::Decrypt,
+        message: "Parameter Store can't use the parameter's KMS key; look whether it exists and is enabled",
+        ..ANY
+    },
+    Row {
+        codes: &["InternalServerError"],
+        service: SSM,
+        kind: ErrorKind::Unavailable,
+        message: "Parameter Store has a fault of its own",
+        ..ANY
+    },
+    Row {
+        codes: &["InvalidNextToken"],
+        service: SSM,
+        kind: ErrorKind::InvalidName,
+        message: "the page token is not valid any more; list from the start",
+        ..ANY
+    },
+    Row {
+        codes: &[
+            "ValidationException",
+            "InvalidFilterKey",
+            "InvalidFilterOption",
+            "InvalidFilterValue",
+            "InvalidParameters",
+        ],
+        service: SSM,
+        kind: ErrorKind::InvalidName,
+        message: "Parameter Store does not accept the name, version or filter; names have letters, digits and `/_.-`",
+        ..ANY
+    },
+    // STS
+    Row {
+        codes: &["IDPCommunicationError"],
+        service: STS,
+        kind: ErrorKind::Unavailable,
+        message: "STS could not reach the identity provider",
+        ..ANY
+    },
+    Row {
+        codes: &["IDPRejectedClaim", "InvalidIdentityToken"],
+        service: STS,
+        kind: ErrorKind::Unauthenticated,
+        message: "STS does not accept the web identity token; look at the role's trust policy and the token's audience",
+        ..ANY
+    },
+    Row {
+        codes: &["ExpiredTokenException", "ExpiredToken"],
+        service: STS,
+        kind: ErrorKind::Unauthenticated,
+        message: "the web identity token is expired; look at what renews its file",
+        ..ANY
+    },
+    Row {
+        codes: &["AccessDenied", "AccessDeniedException"],
+        service: STS,
+        kind: ErrorKind::Unauthenticated,
+        message: "STS does not let this identity have the role; look at the role's ARN and its trust policy",
+        ..ANY
+    },
+    Row {
+        codes: &["RegionDisabledException"],
+        service: STS,
+        kind: ErrorKind::Config,
+        message: "STS is not activated in this region; activate it, or use another region",
+        ..ANY
+    },
+    // Every service
+    Row {
+        codes: &[
+            "ExpiredTokenException",
+            "ExpiredToken",
+            "UnrecognizedClientException",
+            "InvalidClientTokenId",
+            "TokenRefreshRequired",
+        ],
+        kind: ErrorKind::Unauthenticated,
+        remedy: Remedy::DropCredentials,
+        message: "AWS does not accept the credentials, or they are expired; look at where they come from",
+        ..ANY
+    },
+    Row {
+        codes: &[
+            "InvalidSignatureException",
+            "SignatureDoesNotMatch",
+            "RequestExpired",
+            "RequestTimeTooSkewed",
+            "RequestInTheFuture",
+        ],
+        kind: ErrorKind::Unauthenticated,
+        remedy: Remedy::CorrectClock,
+        message: "AWS does not accept the signature; look at the secret access key and at the host's clock",
+        ..ANY
+    },
+    Row {
+        codes: &[
+            "OptInRequired",
+            "IncompleteSignature",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+        ],
+        kind: ErrorKind::Unauthenticated,
+        message: "AWS does not accept the login; look whether the account is activated for this service and region",
+        ..ANY
+    },
+    Row {
+        codes: &["AccessDeniedException", "AccessDenied"],
+        words: &["kms"],
+        kind: ErrorKind::Denied,
+        message: "AWS does not let this identity use the secret's KMS key; grant it kms:Decrypt",
+        ..ANY
+    },
+    Row {
+        codes: &["AccessDeniedException", "AccessDenied", "NotAuthorized", "UnauthorizedOperation"],
+        kind: ErrorKind::Denied,
+        message: "AWS does not let this identity do that, or the secret is not there; grant the action on its ARN",
+        ..ANY
+    },
+    Row {
+        codes: &[
+            "ThrottlingException",
+            "Throttling",
+            "ThrottledException",
+            "RequestThrottledException",
+            "RequestThrottled",
+            "TooManyRequestsException",
+            "ProvisionedThroughputExceededException",
+            "TransactionInProgressException",
+            "RequestLimitExceeded",
+            "BandwidthLimitExceeded",
+            "LimitExceededException",
+            "SlowDown",
+            "PriorRequestNotComplete",
+            "EC2ThrottledException",
+        ],
+        kind: ErrorKind::Throttled,
+        message: "AWS limits the rate of calls",
+        ..ANY
+    },
+    Row {
+        codes: &["ValidationException", "SerializationException", "InvalidAction", "UnknownOperationException"],
+        kind: ErrorKind::Config,
+        message: "AWS does not understand the request; look at the endpoint and the name",
+        ..ANY
+    },
+    Row {
+        codes: &[
+            "RequestTimeout",
+            "RequestTimeoutException",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+            "InternalFailure",
+            "InternalError",
+        ],
+        kind: ErrorKind::Unavailable,
+        message: "AWS can't answer now",
+        ..ANY
+    },
+];
+
+/// What an answer with an error is.
+pub(crate) struct Verdict {
+    pub(crate) error: Error,
+    pub(crate) remedy: Remedy,
+}
+
+/// Looks an error up: by code and words, else by HTTP status.
+pub(crate) fn verdict(service: Service, code: &str, words: &str, status: u16, after: Option<Duration>) -> Verdict {
+    let words = words.to_ascii_lowercase();
+    let found = ROWS.iter().find(|row| {
+        row.codes.contains(&code)
+            && row.service.is_none_or(|of| of == service)
+            && (row.words.is_empty() || row.words.iter().any(|some| words.contains(&some.to_ascii_lowercase())))
+    });
+    let (kind, message, remedy) = match found {
+        Some(row) => (row.kind, row.message, row.remedy),
+        None => by_status(status),
+    };
+    let mut error = Error::new(kind, message).upstream(code, status);
+    if let Retry::After(None) = error.retry_hint()
+        && kind != ErrorKind::Malformed
+    {
+        error = error.retry(Retry::After(after));
+    } else {
+        error = error.retry(Retry::Never);
+    }
+    Verdict { error, remedy }
+}
+
+fn by_status(status: u16) -> (ErrorKind, &'static str, Remedy) {
+    match status {
+        429 => (ErrorKind::Throttled, "AWS limits the rate of calls", Remedy::None),
+        408 => (ErrorKind::Unavailable, "AWS did not get the request in time", Remedy::None),
+        500..=599 => (ErrorKind::Unavailable, "AWS can't answer now", Remedy::None),
+        401 => (ErrorKind::Unauthenticated, "the endpoint does not accept our login", Remedy::None),
+        403 => (
+            ErrorKind::Denied,
+            "the endpoint refuses the call; look at its policy and at what is before it",
+            Remedy::None,
+        ),
+        300..=399 => (
+            ErrorKind::Malformed,
+            "the endpoint redirects, and redirects are not followed; look at the endpoint",
+            Remedy::None,
+        ),
+        _ => (
+            ErrorKind::Malformed,
+            "the endpoint answered with an error that is not AWS's; look at the endpoint",
+            Remedy::None,
+        ),
+    }
+}
+
+/// Another kind for the same answer, once more is known of it.
+pub(crate) fn like(error: &Error, kind: ErrorKind, message: &str) -> Error {
+    let made = Error::new(kind, message)
+        .upstream(error.upstream_code().unwrap_or_default(), error.upstream_status().unwrap_or_default());
+    match error.upstream_request_id() {
+        Some(id) => made.request_id(id),
+        None => made,
+    }
+}
+
+#[cfg(test)]
+mod tests;

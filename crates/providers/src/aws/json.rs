@@ -1,0 +1,161 @@
+//! One JSON 1.1 call: build, sign, send, and make an error of what is no answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, DATE, HOST};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use lockstep_core::{Call, Error, ErrorKind, Limits, Result, Retry, UnixMillis};
+use serde::Serialize;
+
+use super::body::Body;
+use super::endpoint::{Endpoint, Region, Service};
+use super::errors::{Remedy, Verdict, verdict};
+use super::session::{ServiceSettings, Session};
+use super::sign::signed;
+
+/// Speaks JSON 1.1 with one service.
+pub(crate) struct JsonClient {
+    session: Arc<Session>,
+    service: Service,
+    endpoint: Option<Endpoint>,
+    limits: Limits,
+}
+
+impl JsonClient {
+    pub(crate) fn new(session: Arc<Session>, service: Service, settings: &ServiceSettings) -> Result<Self> {
+        let endpoint = session.endpoint(service, settings.endpoint.as_deref())?;
+        Ok(Self { session, service, endpoint, limits: settings.limits })
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The operator's endpoint, if there is one. It serves every region.
+    pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
+        self.endpoint.as_ref()
+    }
+
+    /// Calls an operation in a region, the session's if none is named. The body of a 200 comes back.
+    ///
+    /// # Errors
+    /// What the table of [`errors`](super::errors) says, with AWS's code, status and request id; and the transport's.
+    pub(crate) async fn send(
+        &self,
+        call: &Call,
+        operation: &'static str,
+        region: Option<&Region>,
+        input: &impl Serialize,
+    ) -> Result<Body> {
+        let region = region.unwrap_or(&self.session.region);
+        let json = serde_json::to_vec(input).map_err(|_| Error::new(ErrorKind::Internal, "a request is no JSON"))?;
+        let request = self.request(operation, region, json)?;
+        let loaded = self.session.credentials.get(call).await?;
+        let time = self.session.signing_time();
+        let request = signed(request, &loaded.credentials, self.service.name(), region.as_str(), time)?;
+        let limits = Limits { time: self.limits.time.min(call.remaining()), ..self.limits };
+        let response = self.session.ports.transport.send(request, limits).await?;
+        if response.status() == http::StatusCode::OK {
+            return Ok(Body::new(response.into_body()));
+        }
+        let date = response.headers().get(DATE).and_then(|value| http_date(value.to_str().ok()?));
+        let Verdict { error, remedy } = failure(self.service, response);
+        let again = match remedy {
+            Remedy::None => false,
+            Remedy::DropCredentials => {
+                self.session.credentials.refuse(&loaded);
+                true
+            }
+            Remedy::CorrectClock => date.is_some_and(|theirs| self.session.correct_clock(time, theirs)),
+        };
+        Err(if again { error.retry(Retry::OnceWithFreshCredentials) } else { error })
+    }
+
+    fn request(&self, operation: &'static str, region: &Region, json: Vec<u8>) -> Result<Request<Bytes>> {
+        let own;
+        let endpoint = if let Some(endpoint) = &self.endpoint {
+            endpoint
+        } else {
+            own = Endpoint::of(self.service, region)?;
+            &own
+        };
+        let broken = |_| Error::new(ErrorKind::Internal, "a request to AWS could not be built");
+        Request::post(endpoint.uri().clone())
+            .header(HOST, endpoint.host())
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"))
+            .header("x-amz-target", format!("{}{operation}", self.service.target()))
+            .body(Bytes::from(json))
+            .map_err(broken)
+    }
+}
+
+/// What an answer that is not 200 means.
+pub(crate) fn failure(service: Service, response: Response<Bytes>) -> Verdict {
+    let (parts, body) = response.into_parts();
+    let body = Body::new(body);
+    let (code, words) = code_and_words(&parts.headers, body.bytes());
+    let after = retry_after(&parts.headers);
+    let mut verdict = verdict(service, &code, &words, parts.status.as_u16(), after);
+    if let Some(id) = ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| parts.headers.get(*name))
+        && let Ok(id) = id.to_str()
+    {
+        verdict.error = verdict.error.request_id(id);
+    }
+    verdict
+}
+
+/// The error's code and message: from JSON, from a header, or from XML, as an STS error or one of a proxy is. Services
+/// spell the members in different ways, and some send two spellings at once.
+fn code_and_words(headers: &HeaderMap, body: &[u8]) -> (String, String) {
+    let members: BTreeMap<String, serde_json::Value> = serde_json::from_slice(body).unwrap_or_default();
+    let member = |name: &str| {
+        let spelled = members.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        spelled.filter_map(|(_, value)| value.as_str()).find(|text| !text.is_empty()).map(str::to_owned)
+    };
+    let header = || headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let xml = |tag| std::str::from_utf8(body).ok().and_then(|text| element(text, tag)).map(str::to_owned);
+    let code = member("__type").or_else(|| member("code")).or_else(header).or_else(|| xml("Code"));
+    let words = member("message").or_else(|| xml("Message"));
+    (bare_code(&code.unwrap_or_default()).to_owned(), words.unwrap_or_default())
+}
+
+/// `ns#Code:http://…` -> `Code`. What does not look like one of AWS's codes is none: a code is passed on to callers, and
+/// no other text of an answer may be.
+fn bare_code(text: &str) -> &str {
+    let text = text.split(':').next().unwrap_or_default();
+    let code = text.rsplit('#').next().unwrap_or_default();
+    let is_code = code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+    if is_code { code } else { "" }
+}
+
+/// The text of the first element of this name. Text with markup or entities in it is not what we look for: `None`.
+pub(crate) fn element<'a>(xml: &'a str, tag: &str) -> Option<&'a str> {
+    let from = xml.find(&format!("<{tag}>"))? + tag.len() + 2;
+    let rest = &xml[from..];
+    let text = rest[..rest.find(&format!("</{tag}>"))?].trim();
+    (!text.contains(['<', '&'])).then_some(text)
+}
+
+/// `x-amz-retry-after` is in milliseconds, `Retry-After` in seconds; a minute at most.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    let after = number("x-amz-retry-after")
+        .map(Duration::from_millis)
+        .or_else(|| number("retry-after").map(Duration::from_secs));
+    after.map(|after| after.min(Duration::from_mins(1)))
+}
+
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that servers send.
+fn http_date(text: &str) -> Option<UnixMillis> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut words = text.split_ascii_whitespace().skip(1);
+    let (day, month, year, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    UnixMillis::from_rfc3339(&format!("{year}-{month:02}-{day}T{time}Z"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,28 @@
+//! AWS: Secrets Manager and Parameter Store, and what they share: credentials, endpoints, signatures, errors.
+//!
+//! One [`Session`] is one login in one region; any number of providers use it. Wire facts are those of AWS's service
+//! models (Secrets Manager 2017-10-17, SSM 2014-11-06, STS 2011-06-15). Nothing here retries: an error says whether
+//! trying again helps, and the upstream stack does it.
+
+mod arn;
+mod body;
+mod credentials;
+mod endpoint;
+mod errors;
+mod json;
+mod session;
+mod sign;
+
+#[cfg(feature = "aws-parameter-store")]
+mod parameter_store;
+#[cfg(feature = "aws-secrets-manager")]
+mod secrets_manager;
+
+#[cfg(test)]
+mod fake;
+
+#[cfg(feature = "aws-parameter-store")]
+pub use self::parameter_store::{ParameterStore, ParameterStoreSettings};
+#[cfg(feature = "aws-secrets-manager")]
+pub use self::secrets_manager::{SecretsManager, SecretsManagerSettings};
+pub use self::session::{Ports, ServiceSettings, Session, SessionSettings};

@@ -1,0 +1,266 @@
+//! AWS Secrets Manager: values, versions and staging labels, metadata, lists, rotation.
+//!
+//! A secret is asked for by name, partial ARN or ARN; whatever the spelling, its identity is the ARN that is answered.
+//! The region of an ARN overrides the session's.
+
+mod batch;
+mod rotation;
+mod wire;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use async_trait::async_trait;
+use lockstep_core::{
+    Call, Capabilities, Error, ErrorKind, Filter, Metadata, Operation, Page, Paged, Provider, Result, Rotation, Scope,
+    Secret, SecretName, Selector, VersionInfo,
+};
+
+use self::wire::{
+    DescribeSecret, GetSecretValue, ListFilter, ListSecretVersionIds, ListSecrets, SecretEntry, SecretList,
+    SecretValueEntry, VersionList,
+};
+use super::arn::Arn;
+use super::endpoint::{Region, Service};
+use super::errors::like;
+use super::json::JsonClient;
+use super::session::{ServiceSettings, Session};
+
+/// A name that nobody has: what [`Provider::check`] asks for.
+const ABSENT: &str = "lockstep/check/no-such-secret";
+
+/// What Secrets Manager has for settings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SecretsManagerSettings {
+    /// Endpoint and limits.
+    pub service: ServiceSettings,
+}
+
+/// Secrets of AWS Secrets Manager.
+///
+/// A selector in the shape of a UUID is a version id, anything else a staging label; `AWSCURRENT` and `AWSPREVIOUS` are
+/// the current and the previous version, so that both spellings are one entry of a cache. The text
+/// `<version id>:<staging label>` asks for both at once, as `GetSecretValue` can: the version is answered only if the
+/// label is on it. It counts as a label, since the label can move away.
+pub struct SecretsManager {
+    client: JsonClient,
+    scope: Scope,
+    /// AWS has denied the batch call: it is a permission of its own, and the single one is enough.
+    batch_denied: AtomicBool,
+}
+
+impl SecretsManager {
+    /// The type's name in the configuration.
+    pub const TYPE: &'static str = "aws-secrets-manager";
+
+    /// A provider of this session.
+    ///
+    /// # Errors
+    /// `Config` when the endpoint is wrong.
+    pub fn new(session: Arc<Session>, settings: &SecretsManagerSettings) -> Result<Self> {
+        let client = JsonClient::new(session, Service::SecretsManager, &settings.service)?;
+        let scope = client.session().scope(Self::TYPE, client.endpoint(), "");
+        Ok(Self { client, scope, batch_denied: AtomicBool::new(false) })
+    }
+
+    /// Reads one value, without looking twice at what is refused.
+    async fn read(&self, call: &Call, name: &SecretName, selector: &Selector) -> Result<Secret> {
+        let (version_id, version_stage) = match selector {
+            // Never left to AWS's default: it is a pointer that other implementations move late.
+            Selector::Current => (None, Some("AWSCURRENT")),
+            Selector::Previous => (None, Some("AWSPREVIOUS")),
+            Selector::Id(id) => (Some(&**id), None),
+            Selector::Label(text) => match id_and_stage(text) {
+                Some((id, stage)) => (Some(id), Some(stage)),
+                None => (None, Some(&**text)),
+            },
+        };
+        let input = GetSecretValue { secret_id: name.as_str(), version_id, version_stage };
+        let body = self.client.send(call, "GetSecretValue", region_of(name)?.as_ref(), &input).await?;
+        let secret = body.json::<SecretValueEntry<'_>>()?.secret(&self.scope)?;
+        let has_id = |id: &str| secret.version.as_ref().is_some_and(|version| &*version.id == id);
+        let has_stage = |stage: &str| secret.labels.iter().any(|label| &**label == stage);
+        let is_asked_for = version_id.is_none_or(|id| has_id(id) && version_stage.is_none_or(has_stage));
+        if is_asked_for {
+            return Ok(secret);
+        }
+        Err(Error::new(ErrorKind::VersionNotFound, "AWS answered with another version than the one asked for"))
+    }
+
+    async fn entry(&self, call: &Call, name: &SecretName) -> Result<SecretEntry> {
+        let input = DescribeSecret { secret_id: name.as_str() };
+        let body = self.client.send(call, "DescribeSecret", region_of(name)?.as_ref(), &input).await?;
+        body.json()
+    }
+
+    /// What `InvalidRequestException` means, and whether the secret or only the version is missing, is just in the
+    /// words of the answer; the secret's own state says it for sure. Where `DescribeSecret` is not granted, the words
+    /// have to do.
+    async fn explained(&self, call: &Call, name: &SecretName, selector: &Selector, error: Error) -> Error {
+        let misses_a_version = error.kind() == ErrorKind::NotFound && *selector != Selector::Current;
+        if error.upstream_code() != Some("InvalidRequestException") && !misses_a_version {
+            return error;
+        }
+        let Ok(entry) = self.entry(call, name).await else { return error };
+        if misses_a_version {
+            let message = "the secret has no such version or staging label; `versions` lists those it has";
+            return like(&error, ErrorKind::VersionNotFound, message);
+        }
+        match (entry.is_deleted(), error.kind()) {
+            (true, ErrorKind::Deleted) | (false, ErrorKind::Conflict | ErrorKind::VersionNotFound) => error,
+            (true, _) => {
+                like(&error, ErrorKind::Deleted, "the secret is scheduled for deletion; restore it to read it")
+            }
+            (false, ErrorKind::Deleted) => {
+                like(&error, ErrorKind::Conflict, "the secret's state does not allow this; `describe` shows it")
+            }
+            (false, _) => error,
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for SecretsManager {
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            versions: true,
+            labels: true,
+            list: true,
+            describe: true,
+            rotate: true,
+            batch: true,
+            watch: false,
+            leased: false,
+        }
+    }
+
+    fn selector(&self, text: &str) -> Result<Selector> {
+        Ok(match text {
+            "AWSCURRENT" => Selector::Current,
+            "AWSPREVIOUS" => Selector::Previous,
+            id if is_uuid(id) => Selector::Id(id.into()),
+            label => Selector::Label(label.into()),
+        })
+    }
+
+    async fn get(&self, call: &Call, name: &SecretName, selector: &Selector) -> Result<Secret> {
+        match self.read(call, name, selector).await {
+            Ok(secret) => Ok(secret),
+            Err(error) => Err(self.explained(call, name, selector, error).await.during(Operation::Get).on(name)),
+        }
+    }
+
+    async fn get_many(&self, call: &Call, wanted: &[(SecretName, Selector)]) -> Vec<Result<Secret>> {
+        batch::get_many(self, call, wanted).await
+    }
+
+    async fn describe(&self, call: &Call, name: &SecretName) -> Result<Metadata> {
+        let known = async { self.entry(call, name).await?.metadata(&self.scope) }.await;
+        known.map_err(|error| error.during(Operation::Describe).on(name))
+    }
+
+    async fn versions(&self, call: &Call, name: &SecretName, page: Page) -> Result<Paged<VersionInfo>> {
+        let input = ListSecretVersionIds {
+            secret_id: name.as_str(),
+            include_deprecated: true,
+            max_results: page.limit.map(|limit| limit.clamp(1, 100)),
+            next_token: page.token.as_deref(),
+        };
+        let listed = async {
+            let body = self.client.send(call, "ListSecretVersionIds", region_of(name)?.as_ref(), &input).await?;
+            let list: VersionList = body.json()?;
+            Ok(Paged { items: list.versions.into_iter().map(Into::into).collect(), next: list.next_token })
+        };
+        listed.await.map_err(|error: Error| error.during(Operation::Versions).on(name))
+    }
+
+    async fn list(&self, call: &Call, prefix: &str, filter: &Filter, page: Page) -> Result<Paged<Metadata>> {
+        let listed = async {
+            let input = ListSecrets {
+                max_results: page.limit.map(|limit| limit.clamp(1, 100)),
+                next_token: page.token.as_deref(),
+                filters: filters(prefix, filter)?,
+            };
+            let body = self.client.send(call, "ListSecrets", None, &input).await?;
+            let list: SecretList = body.json()?;
+            // AWS allows names such as `a//b`. Nobody can ask for one here, and it must not hide the others.
+            let is_name = |name: &str| name.starts_with(prefix) && SecretName::parse(name).is_ok();
+            let items = list.secret_list.into_iter().filter(|entry| is_name(&entry.name));
+            let mut items = items.map(|entry| entry.metadata(&self.scope)).collect::<Result<Vec<_>>>()?;
+            // AWS's filters look at keys and values apart from each other, and at beginnings of them.
+            items.retain(|item| {
+                filter.tags.iter().all(|(key, value)| {
+                    item.tags.get(key).is_some_and(|have| value.as_ref().is_none_or(|value| value == have))
+                })
+            });
+            Ok(Paged { items, next: list.next_token })
+        };
+        listed.await.map_err(|error: Error| error.during(Operation::List))
+    }
+
+    async fn rotate(&self, call: &Call, name: &SecretName) -> Result<Rotation> {
+        rotation::rotate(self, call, name).await.map_err(|error| error.during(Operation::Rotate).on(name))
+    }
+
+    /// Asks for the metadata of a secret that is not there. `NotFound` and `Denied` both prove that Secrets Manager
+    /// answers and knows who asks, so that no permission beyond reading values is needed.
+    async fn check(&self, call: &Call) -> Result<()> {
+        let input = DescribeSecret { secret_id: ABSENT };
+        match self.client.send(call, "DescribeSecret", None, &input).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.operation() == Some(Operation::Login) => Err(error),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => Ok(()),
+            Err(error) => Err(error.during(Operation::Check)),
+        }
+    }
+}
+
+/// The region of a name that is an ARN.
+fn region_of(name: &SecretName) -> Result<Option<Region>> {
+    let Some(arn) = Arn::parse(name.as_str(), Service::SecretsManager)? else { return Ok(None) };
+    if arn.resource.strip_prefix("secret:").is_none_or(|name| name.is_empty() || name.contains(':')) {
+        let message = "the name is an ARN, but not one of a secret; it ends in `:secret:<name>`";
+        return Err(Error::new(ErrorKind::InvalidName, message));
+    }
+    Ok(Some(arn.region))
+}
+
+/// `8-4-4-4-12` hex digits, as Secrets Manager makes them.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+fn id_and_stage(text: &str) -> Option<(&str, &str)> {
+    text.split_once(':').filter(|(id, stage)| is_uuid(id) && !stage.is_empty())
+}
+
+/// Filters for name and tags; ten at most, the rest is looked at when the answer is there.
+fn filters<'a>(prefix: &'a str, filter: &'a Filter) -> Result<Vec<ListFilter<'a>>> {
+    let mut filters = Vec::new();
+    if !prefix.is_empty() {
+        // A `!` in front would turn the filter round.
+        if !prefix.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+=.@-".contains(&b)) {
+            let message = "the prefix has a character that no secret's name has; names have letters, digits, `/_+=.@-`";
+            return Err(Error::new(ErrorKind::InvalidName, message));
+        }
+        filters.push(ListFilter { key: "name", values: [prefix] });
+    }
+    for (key, value) in &filter.tags {
+        filters.push(ListFilter { key: "tag-key", values: [key] });
+        filters.extend(value.iter().map(|value| ListFilter { key: "tag-value", values: [value] }));
+    }
+    filters.retain(|filter| !filter.values[0].starts_with('!') && !filter.values[0].is_empty());
+    filters.truncate(10);
+    Ok(filters)
+}
+
+#[cfg(test)]
+mod tests;

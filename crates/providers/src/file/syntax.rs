@@ -1,0 +1,293 @@
+//! YAML, JSON and TOML into one small tree, with the place of everything.
+//!
+//! A number keeps its spelling: it is cut out of the source, not printed again. No message of a parser is passed on,
+//! since it may quote the file.
+
+use std::fmt;
+use std::path::Path;
+
+use lockstep_core::SecretValue;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_saphyr::{Location, Spanned};
+
+/// Line and column, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) line: u64,
+    pub(super) column: u64,
+}
+
+/// What is wrong with a file, where, and what to write instead. It quotes nothing of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) place: Option<Place>,
+    pub(super) what: &'static str,
+}
+
+/// One value of the file.
+pub(super) enum Node {
+    /// Text.
+    Text(SecretValue),
+    /// A number or boolean, as it is spelled.
+    Verbatim(SecretValue),
+    /// A map, in the order of the file; a key may stand in it twice.
+    Map(Vec<Entry>),
+    /// Null, a list, a date: nothing that a secret can be.
+    Other,
+}
+
+/// One entry of a map.
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) place: Option<Place>,
+    pub(super) node: Node,
+}
+
+/// Which language a file is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Syntax {
+    Yaml,
+    Json,
+    Toml,
+}
+
+impl Syntax {
+    /// The language that the file's ending names.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "yaml" | "yml" => Some(Self::Yaml),
+            "json" => Some(Self::Json),
+            "toml" => Some(Self::Toml),
+            _ => None,
+        }
+    }
+
+    /// Reads the text.
+    pub(super) fn parse(self, text: &str) -> Result<Node, Fault> {
+        match self {
+            Self::Yaml => yaml(text),
+            Self::Json => json(text),
+            Self::Toml => toml(text),
+        }
+    }
+}
+
+fn yaml(text: &str) -> Result<Node, Fault> {
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_depth: 16, max_nodes: 100_000, max_aliases: 1_000, max_documents: 1 },
+        strict_booleans: true,
+        with_snippet: false,
+    };
+    let root: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options).map_err(|error| Fault {
+        place: error.location().and_then(yaml_place),
+        what: "this is not valid YAML, or a key stands twice; write `name: value`, one name per line",
+    })?;
+    Ok(yaml_node(root, text))
+}
+
+/// What YAML's scalars and maps are, before the source text is at hand.
+enum Raw {
+    Text(String),
+    Plain,
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+    Other,
+}
+
+fn yaml_node(spanned: Spanned<Raw>, text: &str) -> Node {
+    match spanned.value {
+        Raw::Text(value) => Node::Text(value.into()),
+        Raw::Plain => yaml_source(spanned.defined, text).map_or(Node::Other, |source| Node::Verbatim(source.into())),
+        Raw::Map(entries) => Node::Map(
+            entries
+                .into_iter()
+                .map(|(key, value)| Entry {
+                    place: yaml_place(key.referenced),
+                    key: key.value,
+                    node: yaml_node(value, text),
+                })
+                .collect(),
+        ),
+        Raw::Other => Node::Other,
+    }
+}
+
+fn yaml_source(location: Location, text: &str) -> Option<&str> {
+    let span = location.span();
+    let start = usize::try_from(span.byte_offset()?).ok()?;
+    let end = start.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
+    text.get(start..end).map(str::trim)
+}
+
+fn yaml_place(location: Location) -> Option<Place> {
+    (location != Location::UNKNOWN).then(|| Place { line: location.line(), column: location.column() })
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text, a number or a map")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Raw, E> {
+        Ok(Raw::Text(text))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Raw, E> {
+        Ok(Raw::Plain)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Raw, E> {
+        Ok(Raw::Plain)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Raw, E> {
+        Ok(Raw::Plain)
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Raw, E> {
+        Ok(Raw::Plain)
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Raw, E> {
+        Ok(Raw::Plain)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Raw, E> {
+        Ok(Raw::Plain)
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Other)
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Raw::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
+        let mut map = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            map.push(entry);
+        }
+        Ok(Raw::Map(map))
+    }
+}
+
+fn json(text: &str) -> Result<Node, Fault> {
+    let root: &RawValue = serde_json::from_str(text).map_err(|error| Fault {
+        place: Some(Place { line: error.line() as u64, column: error.column() as u64 }),
+        what: r#"this is not valid JSON; write `{ "name": "value" }`"#,
+    })?;
+    json_node(root.get(), text)
+}
+
+fn json_node(source: &str, text: &str) -> Result<Node, Fault> {
+    let broken = || Fault { place: json_place(source, text), what: "this JSON can't be read; write text in UTF-8" };
+    Ok(match source.as_bytes().first() {
+        Some(b'"') => Node::Text(serde_json::from_str::<String>(source).map_err(|_| broken())?.into()),
+        Some(b'{') => {
+            let entries = serde_json::from_str::<JsonEntries<'_>>(source).map_err(|_| broken())?.0;
+            let entry = |(key, value): (String, &RawValue)| {
+                Ok(Entry { key, place: json_place(value.get(), text), node: json_node(value.get(), text)? })
+            };
+            Node::Map(entries.into_iter().map(entry).collect::<Result<_, _>>()?)
+        }
+        Some(b'[' | b'n') | None => Node::Other,
+        Some(_) => Node::Verbatim(source.into()),
+    })
+}
+
+/// Where a part of the text begins, by its address.
+fn json_place(part: &str, text: &str) -> Option<Place> {
+    let offset = (part.as_ptr().addr()).checked_sub(text.as_ptr().addr())?;
+    place_at(offset, text)
+}
+
+/// The entries of a JSON object, doubled keys included.
+struct JsonEntries<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for JsonEntries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = JsonEntries<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+                let mut list = Vec::new();
+                while let Some(entry) = entries.next_entry()? {
+                    list.push(entry);
+                }
+                Ok(JsonEntries(list))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+fn toml(text: &str) -> Result<Node, Fault> {
+    let table = toml::de::DeTable::parse(text).map_err(|error| Fault {
+        place: error.span().and_then(|span| place_at(span.start, text)),
+        what: r#"this is not valid TOML, or a key stands twice; write `"name" = "value"`"#,
+    })?;
+    Ok(toml_table(table.into_inner(), text))
+}
+
+fn toml_table(table: toml::de::DeTable<'_>, text: &str) -> Node {
+    let entry = |(key, value): (toml::Spanned<std::borrow::Cow<'_, str>>, toml::Spanned<toml::de::DeValue<'_>>)| {
+        let place = place_at(key.span().start, text);
+        let source = text.get(value.span()).unwrap_or_default();
+        Entry { key: key.into_inner().into_owned(), place, node: toml_node(value.into_inner(), source, text) }
+    };
+    Node::Map(table.into_iter().map(entry).collect())
+}
+
+fn toml_node(value: toml::de::DeValue<'_>, source: &str, text: &str) -> Node {
+    use toml::de::DeValue;
+    match value {
+        DeValue::String(value) => Node::Text(value.into_owned().into()),
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => Node::Verbatim(source.into()),
+        DeValue::Table(table) => toml_table(table, text),
+        DeValue::Datetime(_) | DeValue::Array(_) => Node::Other,
+    }
+}
+
+fn place_at(offset: usize, text: &str) -> Option<Place> {
+    let before = text.get(..offset)?;
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    Some(Place {
+        line: before.matches('\n').count() as u64 + 1,
+        column: before[line_start..].chars().count() as u64 + 1,
+    })
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Place { line, column }) = self.place {
+            write!(f, "line {line}, column {column}: ")?;
+        }
+        f.write_str(self.what)
+    }
+}

@@ -1,0 +1,109 @@
+//! What is mounted where, asked once per mount.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use lockstep_core::SecretName;
+use serde::Deserialize;
+
+use super::settings::MountKind;
+
+/// A name, cut at its mount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Without `/` at its ends.
+    pub(super) mount: String,
+    pub(super) kind: MountKind,
+    /// What follows the mount, without `/` at its ends.
+    pub(super) path: String,
+}
+
+impl Place {
+    /// Whether an engine that makes credentials keeps this one: `database/static-creds/…` and its like.
+    pub(super) fn is_static(&self) -> bool {
+        self.path.starts_with("static-creds/") || self.path.starts_with("static-cred/")
+    }
+}
+
+/// Mounts that are known: from the configuration, and learned.
+#[derive(Debug)]
+pub(super) struct Mounts(Mutex<BTreeMap<String, MountKind>>);
+
+/// One mount, as `sys/internal/ui/mounts` tells it.
+#[derive(Deserialize)]
+pub(super) struct MountInfo {
+    #[serde(default)]
+    path: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    options: Option<BTreeMap<String, String>>,
+}
+
+impl Mounts {
+    pub(super) fn new(configured: &BTreeMap<String, MountKind>) -> Self {
+        let trimmed = configured.iter().map(|(path, kind)| (path.trim_matches('/').to_owned(), *kind)).collect();
+        Self(Mutex::new(trimmed))
+    }
+
+    /// The place of a name whose mount is known.
+    pub(super) fn find(&self, name: &SecretName) -> Option<Place> {
+        self.find_text(name.as_str())
+    }
+
+    /// The place of any text whose mount is known. Mounts can't stand inside each other, so at most one fits.
+    pub(super) fn find_text(&self, name: &str) -> Option<Place> {
+        let name = name.trim_start_matches('/');
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find_map(|(mount, kind)| {
+            let path = name.strip_prefix(mount.as_str())?.strip_prefix('/')?;
+            Some(Place { mount: mount.clone(), kind: *kind, path: path.to_owned() })
+        })
+    }
+
+    /// Remembers a mount. What belongs to the server itself, such as `sys`, is not one: `None`.
+    pub(super) fn learn(&self, path: &str, info: &MountInfo) -> Option<(String, MountKind)> {
+        let mount = path.trim_matches('/').to_owned();
+        let kind = info.kind()?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(mount.clone(), kind);
+        Some((mount, kind))
+    }
+
+    /// Forgets a mount that turned out to be another one.
+    pub(super) fn forget(&self, mount: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(mount);
+    }
+}
+
+impl MountInfo {
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn kind(&self) -> Option<MountKind> {
+        let version = self.options.as_ref().and_then(|options| options.get("version")).map(String::as_str);
+        match (self.kind.as_str(), version) {
+            ("system" | "ns_system" | "identity" | "ns_identity", _) => None,
+            ("kv" | "generic", Some("2")) => Some(MountKind::Kv2),
+            ("kv" | "generic" | "cubbyhole" | "ns_cubbyhole", _) => Some(MountKind::Kv1),
+            _ => Some(MountKind::Dynamic),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_cut_at_its_mount_whole_segments_only() {
+        let mounts =
+            Mounts::new(&BTreeMap::from([("/team/kv/".into(), MountKind::Kv2), ("kv".into(), MountKind::Kv1)]));
+        let find = |name: &str| mounts.find_text(name).map(|place| (place.mount, place.path));
+        assert_eq!(find("team/kv/db/creds"), Some(("team/kv".into(), "db/creds".into())));
+        assert_eq!(find("/kv/x"), Some(("kv".into(), "x".into())));
+        assert_eq!(find("kv2/x"), None);
+        assert_eq!(find("team/x"), None);
+        assert_eq!(find("kv"), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! What the configuration says of a Vault, checked once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use http::uri::{Authority, Scheme, Uri};
+use lockstep_core::{Clock, Env, Error, ErrorKind, Files, Result, Transport};
+
+use crate::Credential;
+
+/// Where a Vault is and how to log in.
+#[derive(Debug, Clone)]
+pub struct VaultSettings {
+    /// The server, such as `https://vault.internal:8200`; with a path when a proxy puts one before `/v1`.
+    pub address: String,
+    /// The namespace, such as `team/prod`. Sent as `X-Vault-Namespace`.
+    pub namespace: Option<String>,
+    /// How to log in.
+    pub auth: VaultAuth,
+    /// What is mounted where, for policies that hide `sys/internal/ui/mounts`: mount path -> kind. A mount named here
+    /// is never asked for.
+    pub mounts: BTreeMap<String, MountKind>,
+    /// The environment of its scope.
+    pub environment: String,
+}
+
+/// How to log in.
+#[derive(Debug, Clone)]
+pub enum VaultAuth {
+    /// A token that somebody else renews, such as an agent. It is read again once the server refuses it.
+    Token(Credential),
+    /// AppRole.
+    AppRole {
+        /// Where the method is mounted; `approle` unless told otherwise.
+        mount: String,
+        /// The role id. It is a name, not a secret.
+        role_id: String,
+        /// The secret id; none where the role binds by address alone.
+        secret_id: Option<Credential>,
+    },
+}
+
+/// What a mount is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MountKind {
+    /// Key/value without versions.
+    Kv1,
+    /// Key/value with versions.
+    Kv2,
+    /// Anything else: each read makes a credential (`database`, `ssh`, `pki`, ...).
+    Dynamic,
+}
+
+/// The ports that a Vault needs.
+#[derive(Clone)]
+pub struct VaultPorts {
+    /// HTTP, with the TLS profile of this provider.
+    pub transport: Arc<dyn Transport>,
+    /// Credentials in variables.
+    pub env: Arc<dyn Env>,
+    /// Credentials in files.
+    pub files: Arc<dyn Files>,
+    /// When tokens end.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The address, in the form that requests are built from.
+#[derive(Debug, Clone)]
+pub(super) struct Address {
+    scheme: Scheme,
+    authority: Authority,
+    /// What stands before `/v1`, without a `/` at its end.
+    base: String,
+}
+
+impl Address {
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        let uri: Uri = text.trim_end_matches('/').parse().map_err(|_| bad_address())?;
+        let parts = uri.into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else { return Err(bad_address()) };
+        let path = parts.path_and_query;
+        let has_query = path.as_ref().is_some_and(|path| path.query().is_some());
+        if (scheme != Scheme::HTTP && scheme != Scheme::HTTPS) || authority.as_str().contains('@') || has_query {
+            return Err(bad_address());
+        }
+        let base = path.map_or_else(String::new, |path| path.path().trim_end_matches('/').to_owned());
+        Ok(Self { scheme, authority, base })
+    }
+
+    /// The URI of an API path: `path` begins after `/v1/` and is already encoded.
+    pub(super) fn uri(&self, path: &str) -> Result<Uri> {
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(format!("{}/v1/{path}", self.base))
+            .build()
+            .map_err(|_| Error::new(ErrorKind::InvalidName, "the name makes no valid address; look at its characters"))
+    }
+
+    /// The address as the scope names it.
+    pub(super) fn text(&self) -> String {
+        format!("{}://{}{}", self.scheme, self.authority, self.base)
+    }
+}
+
+fn bad_address() -> Error {
+    let message = "`address` of a vault is a URL without user and query; write `https://vault.internal:8200`";
+    Error::new(ErrorKind::Config, message)
+}
+
+/// A namespace as a header, `/` at its ends removed.
+pub(super) fn namespace_header(text: &str) -> Result<HeaderValue> {
+    let text = text.trim_matches('/');
+    let is_plain = !text.is_empty() && text.bytes().all(|byte| (0x21..0x7f).contains(&byte));
+    let value = HeaderValue::from_str(text).ok().filter(|_| is_plain);
+    value.ok_or_else(|| {
+        let message = "`namespace` of a vault is a path of printable characters; write for example `team/prod`";
+        Error::new(ErrorKind::Config, message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_have_a_path_and_nothing_else() {
+        let uri = |text: &str| Address::parse(text).unwrap().uri("sys/health").unwrap().to_string();
+        assert_eq!(uri("https://vault.internal:8200"), "https://vault.internal:8200/v1/sys/health");
+        assert_eq!(uri("http://127.0.0.1:8200/proxy/"), "http://127.0.0.1:8200/proxy/v1/sys/health");
+        for bad in ["", "vault.internal", "ftp://vault", "https://", "https://u:p@vault", "https://vault?x=1", "/x"] {
+            assert_eq!(Address::parse(bad).unwrap_err().kind(), ErrorKind::Config, "{bad}");
+        }
+    }
+
+    /// O4: break the check in `namespace_header`.
+    #[test]
+    fn o4_a_namespace_with_a_line_break_is_a_config_error() {
+        for bad in ["", "/", "a\r\nX-Vault-Token: y", "a\nb", "a\0b", "a b", "é"] {
+            assert_eq!(namespace_header(bad).unwrap_err().kind(), ErrorKind::Config, "{bad:?}");
+        }
+        assert_eq!(namespace_header("/team/prod/").unwrap(), "team/prod");
+    }
+}
