@@ -1,0 +1,190 @@
+//! The head of a request, read in one pass over its headers, and the refusals that need nothing else: connection cap,
+//! forwarded requests, host, browser, token, in this order (L1, L3, L4).
+//!
+//! Nothing here reads a path but to let `/ping` over the cap and open routes past the token.
+
+use http::header::HeaderName;
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use lockstep_auth::LocalToken;
+use lockstep_core::Peer;
+
+use crate::refusal::Refusal;
+
+/// A header that may stand once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Once<'a> {
+    /// Not there.
+    #[default]
+    Missing,
+    /// There, once.
+    One(&'a [u8]),
+    /// There more than once: no value is better than any of them.
+    Many,
+}
+
+impl<'a> Once<'a> {
+    fn add(&mut self, value: &'a [u8]) {
+        *self = if *self == Self::Missing { Self::One(value) } else { Self::Many };
+    }
+
+    /// The value, if there is exactly one.
+    pub(crate) fn one(self) -> Option<&'a [u8]> {
+        match self {
+            Self::One(value) => Some(value),
+            Self::Missing | Self::Many => None,
+        }
+    }
+}
+
+/// What this crate reads of a request's head.
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of independent facts, read by name")]
+pub(crate) struct Head<'a> {
+    host: Once<'a>,
+    /// The token, whichever header brought it.
+    token: Once<'a>,
+    forwarded: bool,
+    browser: bool,
+    /// A body is announced.
+    pub(crate) body: bool,
+    pub(crate) request_id: Once<'a>,
+    pub(crate) trace: Once<'a>,
+    /// `Cache-Control: no-cache` (or HTTP/1.0's `Pragma`).
+    pub(crate) no_cache: bool,
+    pub(crate) if_none_match: Option<&'a HeaderMap>,
+}
+
+/// What a guard compares with.
+pub(crate) struct Guard {
+    pub(crate) token: Option<LocalToken>,
+    pub(crate) socket_users: Vec<u32>,
+    pub(crate) token_headers: Vec<HeaderName>,
+    pub(crate) forwarded_headers: Vec<HeaderName>,
+    pub(crate) allowed_hosts: Vec<Box<str>>,
+}
+
+impl Guard {
+    /// Reads the head.
+    pub(crate) fn read<'a>(&self, parts: &'a Parts) -> Head<'a> {
+        let mut head = Head {
+            // A target with a scheme or an authority is meant for a proxy.
+            forwarded: parts.uri.authority().is_some()
+                || parts.uri.scheme().is_some()
+                || parts.method == Method::CONNECT,
+            ..Head::default()
+        };
+        for (name, value) in &parts.headers {
+            let bytes = value.as_bytes();
+            match name.as_str() {
+                "host" => head.host.add(bytes),
+                _ if self.token_headers.contains(name) => head.token.add(bytes),
+                "authorization" => head.token.add(bearer(bytes)),
+                "content-length" => head.body |= bytes != b"0",
+                "transfer-encoding" => head.body = true,
+                "cache-control" | "pragma" => head.no_cache |= has_no_cache(bytes),
+                "if-none-match" => head.if_none_match = Some(&parts.headers),
+                "origin" | "sec-fetch-site" => head.browser = true,
+                "x-request-id" => head.request_id.add(bytes),
+                "traceparent" => head.trace.add(bytes),
+                // Whatever a proxy adds, and what would make this connection another protocol's.
+                "forwarded" | "via" | "x-real-ip" | "upgrade" => head.forwarded = true,
+                other => {
+                    head.forwarded |= other.starts_with("x-forwarded-") || self.forwarded_headers.contains(name);
+                }
+            }
+        }
+        head
+    }
+
+    /// What every route asks for, the token left out.
+    pub(crate) fn check_origin(&self, peer: &Peer, head: &Head<'_>, is_ping: bool) -> Result<(), Refusal> {
+        if peer.crowded && !is_ping {
+            return Err(Refusal::Crowded);
+        }
+        if head.forwarded {
+            return Err(Refusal::Forwarded);
+        }
+        if !head.host.one().is_some_and(|host| self.allows_host(host)) {
+            return Err(Refusal::Host);
+        }
+        if head.browser {
+            return Err(Refusal::Browser);
+        }
+        Ok(())
+    }
+
+    /// Whether the caller is who it should be: the right token, once, or a user of the Unix socket.
+    pub(crate) fn check_token(&self, peer: &Peer, head: &Head<'_>) -> Result<(), Refusal> {
+        if peer.uid.is_some_and(|uid| self.socket_users.contains(&uid)) && head.token == Once::Missing {
+            return Ok(());
+        }
+        let (Some(token), Some(presented)) = (&self.token, head.token.one()) else { return Err(Refusal::Token) };
+        if !presented.is_empty() && token.verify(presented) { Ok(()) } else { Err(Refusal::Token) }
+    }
+
+    fn allows_host(&self, host: &[u8]) -> bool {
+        let name = without_port(host);
+        self.allowed_hosts.iter().any(|allowed| allowed.as_bytes().eq_ignore_ascii_case(name))
+    }
+}
+
+/// What stands before the port. With a port that is no number the whole is kept, and matches nothing.
+fn without_port(host: &[u8]) -> &[u8] {
+    let Some(colon) = host.iter().rposition(|&b| b == b':') else { return host };
+    let (name, port) = host.split_at(colon);
+    let is_port = port.len() > 1 && port.len() <= 6 && port[1..].iter().all(u8::is_ascii_digit);
+    if is_port { name } else { host }
+}
+
+/// The token of `Bearer <token>`; of another scheme nothing, which no token equals.
+fn bearer(value: &[u8]) -> &[u8] {
+    match value.split_at_checked(7) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token.trim_ascii(),
+        _ => b"",
+    }
+}
+
+fn has_no_cache(value: &[u8]) -> bool {
+    value.split(|&b| b == b',').any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"no-cache"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn l4_a_host_is_compared_without_its_port_and_nothing_else_left_out() {
+        let cases: [(&str, &str); 8] = [
+            ("127.0.0.1:2773", "127.0.0.1"),
+            ("localhost", "localhost"),
+            ("[::1]:80", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("127.0.0.1:", "127.0.0.1:"),
+            ("127.0.0.1:80@evil", "127.0.0.1:80@evil"),
+            ("127.0.0.1:123456", "127.0.0.1:123456"),
+            ("", ""),
+        ];
+        for (host, name) in cases {
+            assert_eq!(without_port(host.as_bytes()), name.as_bytes(), "{host}");
+        }
+    }
+
+    #[test]
+    fn only_the_bearer_scheme_carries_a_token() {
+        for (value, token) in
+            [("Bearer abc", "abc"), ("bearer  abc ", "abc"), ("Basic abc", ""), ("abc", ""), ("Bearer", "")]
+        {
+            assert_eq!(bearer(value.as_bytes()), token.as_bytes(), "{value}");
+        }
+    }
+
+    #[test]
+    fn no_cache_is_found_among_directives() {
+        for (value, expected) in
+            [("no-cache", true), ("max-age=0, No-Cache", true), ("no-cached", false), ("no-store", false)]
+        {
+            assert_eq!(has_no_cache(value.as_bytes()), expected, "{value}");
+        }
+    }
+}

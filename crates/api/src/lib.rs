@@ -1,0 +1,31 @@
+//! The HTTP surface of Lockstep: `http::Request<Bytes>` in, `http::Response<Bytes>` out.
+//!
+//! What lives here: the route table, the order of refusals, the native API, the AWS drop-in surface, problem documents
+//! and the numbers behind `/metrics`. It may use core's ports and [`Resolver`](lockstep_core::Resolver); it reads no
+//! clock, no environment and no socket, and it never decides who may read what: that is the resolver's.
+//!
+//! A request passes `guard` (who speaks, from where, with which token), `target` (the one parse of its path and query)
+//! and `routes`, and ends in `aws`, `native` or `health`.
+
+#![forbid(unsafe_code)]
+
+mod api;
+mod aws;
+mod body;
+mod guard;
+mod health;
+mod metrics;
+mod native;
+mod parts;
+mod problem;
+mod query;
+mod refusal;
+mod request_id;
+mod routes;
+mod target;
+
+pub use self::api::Api;
+pub use self::metrics::PrometheusMetrics;
+pub use self::parts::{ApiLimits, ApiParts, AwsSurface};
+pub use self::problem::{Problem, problem_of};
+pub use self::routes::{Methods, Row, Spelling, TABLE, Where};

@@ -1,0 +1,112 @@
+//! What an [`Api`](crate::Api) is made of. `config` fills it in; every limit is named and has its default here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use lockstep_auth::LocalToken;
+use lockstep_core::{Alias, AuditSink, Clock, Random, Resolver, Spawn};
+
+use crate::PrometheusMetrics;
+
+/// What an [`Api`](crate::Api) is made of.
+pub struct ApiParts {
+    /// The way to the secrets.
+    pub resolver: Arc<Resolver>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Background work.
+    pub spawn: Arc<dyn Spawn>,
+    /// For request ids and the key of the entity tags.
+    pub random: Arc<dyn Random>,
+    /// Where refusals before the resolver are recorded.
+    pub audit: Arc<dyn AuditSink>,
+    /// The numbers behind `/metrics`; without them that route answers 404.
+    pub metrics: Option<Arc<PrometheusMetrics>>,
+    /// Whether a caller's `traceparent` goes on into logs and provider calls.
+    pub trace: bool,
+    /// The token of the local listeners. Without one, only [`ApiParts::socket_users`] are let in.
+    pub token: Option<LocalToken>,
+    /// Users (uids, as the kernel says them) who need no token on a Unix socket.
+    pub socket_users: Vec<u32>,
+    /// Headers that carry the token, besides `Authorization: Bearer`.
+    pub token_headers: Vec<HeaderName>,
+    /// Headers that show that a request was passed on, besides `Forwarded`, `X-Forwarded-*`, `X-Real-IP` and `Via`.
+    pub forwarded_headers: Vec<HeaderName>,
+    /// Names and addresses that may stand in `Host`, without a port; a request for another one is refused.
+    pub allowed_hosts: Vec<Box<str>>,
+    /// The limits.
+    pub limits: ApiLimits,
+    /// The AWS drop-in surface, if it is on.
+    pub aws: Option<AwsSurface>,
+}
+
+impl ApiParts {
+    /// The headers that the AWS agent and the AWS Lambda extension read the token from.
+    pub fn default_token_headers() -> Vec<HeaderName> {
+        vec![HeaderName::from_static("x-aws-parameters-secrets-token"), HeaderName::from_static("x-vault-token")]
+    }
+
+    /// The spellings of this machine's loopback.
+    pub fn default_hosts() -> Vec<Box<str>> {
+        vec!["127.0.0.1".into(), "localhost".into(), "[::1]".into()]
+    }
+}
+
+/// The limits of one [`Api`](crate::Api). What a listener limits (connections, bytes, headers) is not here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiLimits {
+    /// How long a request may take, from its head to its answer.
+    pub request_time: Duration,
+    /// How many secrets one batch may ask for.
+    pub batch_items: usize,
+    /// How many items one page of a list may ask for.
+    pub page_items: u16,
+    /// How long an answer of `/health/ready` is given again before the providers are asked anew: whoever asks needs no
+    /// token, so asking often must cost nothing.
+    pub ready_age: Duration,
+    /// How long the providers have to answer `/health/ready`.
+    pub ready_time: Duration,
+}
+
+impl Default for ApiLimits {
+    fn default() -> Self {
+        Self {
+            request_time: Duration::from_secs(30),
+            batch_items: 100,
+            page_items: 1000,
+            ready_age: Duration::from_secs(5),
+            ready_time: Duration::from_secs(3),
+        }
+    }
+}
+
+/// The AWS drop-in surface: which providers stand behind it. A route without one answers 404, as the agent answers what
+/// it does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsSurface {
+    /// Answers `/secretsmanager/get` and the path style.
+    pub secrets_manager: Option<Alias>,
+    /// Answers `/systemsmanager/parameters/get` with `withDecryption=true`.
+    pub parameter_store: Option<Alias>,
+    /// The same without decryption: another secret, so another provider.
+    pub parameter_store_encrypted: Option<Alias>,
+    /// The path style's prefix; `/v1/` unless told otherwise. It begins and ends with `/`.
+    pub path_prefix: Box<str>,
+    /// Roles that a caller may name as `roleArn`, and the provider that reads with each. No other role is accepted.
+    pub roles: BTreeMap<Box<str>, Alias>,
+}
+
+impl Default for AwsSurface {
+    /// No provider, the agent's prefix and no roles.
+    fn default() -> Self {
+        Self {
+            secrets_manager: None,
+            parameter_store: None,
+            parameter_store_encrypted: None,
+            path_prefix: "/v1/".into(),
+            roles: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! [`Refusal`]: everything that ends a request before the resolver is asked, with its status, its text on the AWS
+//! surface and its words on the native API. One audit record stands for each.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::header::{ALLOW, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::{Response, StatusCode};
+use lockstep_core::{Error, Outcome};
+
+use crate::body::Json;
+use crate::problem::{self, Problem};
+use crate::routes::Methods;
+
+/// Why a request went no further.
+#[derive(Debug, Clone)]
+pub(crate) enum Refusal {
+    /// The listener holds more connections than its cap.
+    Crowded,
+    /// It was passed on by something: L3.
+    Forwarded,
+    /// It is for another host: L4.
+    Host,
+    /// A browser sent it for a page: L4.
+    Browser,
+    /// No token, a wrong one, or more than one: L1.
+    Token,
+    /// The route takes other methods; `None` when there is no such route either.
+    Method(Option<Methods>),
+    /// A GET with a body.
+    Body,
+    /// The path or query can be read in two ways: L7.
+    Target,
+    /// No route.
+    Route,
+    /// A parameter is wrong; the words are the AWS agent's where it has some.
+    Parameter(Cow<'static, str>),
+    /// A name, alias, key or version does not parse.
+    Invalid(Error),
+}
+
+impl Refusal {
+    /// The problem, and what to do about it.
+    fn problem(&self) -> (Problem, Cow<'static, str>) {
+        const fn p(status: StatusCode, code: &'static str, title: &'static str) -> Problem {
+            Problem::new(status, code, title)
+        }
+        let (problem, detail) = match self {
+            Self::Crowded => (
+                p(StatusCode::TOO_MANY_REQUESTS, "too_many_connections", "Too many connections"),
+                "close idle connections, or raise the listener's cap",
+            ),
+            Self::Forwarded => (
+                p(StatusCode::BAD_REQUEST, "forwarded", "The request was passed on"),
+                "a local listener answers only who connects to it: send no forwarding header, proxy target or upgrade",
+            ),
+            Self::Host => (
+                p(StatusCode::FORBIDDEN, "forbidden_host", "The Host header names another host"),
+                "use the listener's own address, or list the name under the allowed hosts",
+            ),
+            Self::Browser => (
+                p(StatusCode::FORBIDDEN, "forbidden_origin", "Requests of web pages are refused"),
+                "send no Origin and no Sec-Fetch-Site header",
+            ),
+            Self::Token => (
+                p(StatusCode::FORBIDDEN, "bad_token", "The token is missing or wrong"),
+                "send the token once, as `Authorization: Bearer …` or in one of the token headers",
+            ),
+            Self::Method(_) => (
+                p(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed here"),
+                "see the Allow header",
+            ),
+            Self::Body => {
+                (p(StatusCode::BAD_REQUEST, "body_not_allowed", "A GET has no body"), "send the request without a body")
+            }
+            Self::Target => (
+                p(StatusCode::BAD_REQUEST, "invalid_target", "The path or query can be read in two ways"),
+                "write `/` and `.` of a name as they are, without `..` and `;`, or send the name as `?name=`",
+            ),
+            Self::Route => {
+                (p(StatusCode::NOT_FOUND, "no_such_route", "There is no such route"), "look at the path's spelling")
+            }
+            Self::Parameter(text) => {
+                let problem = p(StatusCode::BAD_REQUEST, "invalid_parameter", "A parameter is not valid");
+                return (problem, text.clone());
+            }
+            Self::Invalid(error) => return (problem::problem_of(error), error.message().to_owned().into()),
+        };
+        (problem, detail.into())
+    }
+
+    /// The body on the AWS surface. Where the AWS agent has the same refusal, these are its words.
+    fn text(&self) -> Cow<'static, str> {
+        match self {
+            Self::Crowded => "Connection limit exceeded".into(),
+            Self::Forwarded => "Forwarded".into(),
+            Self::Host => "Forbidden host".into(),
+            Self::Browser => "Forbidden origin".into(),
+            Self::Token => "Bad Token".into(),
+            Self::Method(_) => "Not allowed".into(),
+            Self::Body => "body not allowed".into(),
+            Self::Target => "invalid path or query".into(),
+            Self::Route => "Not found".into(),
+            Self::Parameter(text) => text.clone(),
+            Self::Invalid(error) => error.message().to_owned().into(),
+        }
+    }
+
+    /// What the audit record says.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Invalid(error) => Outcome::Failed(error.kind()),
+            _ => Outcome::Refused,
+        }
+    }
+
+    /// The word for audit records and metrics.
+    pub(crate) fn code(&self) -> &'static str {
+        self.problem().0.code
+    }
+
+    /// The answer on the AWS surface: text without a content type.
+    pub(crate) fn text_response(&self) -> Response<Bytes> {
+        let mut response = Response::new(match self.text() {
+            Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
+            Cow::Owned(text) => Bytes::from(text),
+        });
+        *response.status_mut() = self.problem().0.status;
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        self.add_allow(&mut response);
+        response
+    }
+
+    /// The answer on the native API: a problem document.
+    pub(crate) fn problem_response(&self, request_id: &str) -> Response<Bytes> {
+        let (problem, detail) = self.problem();
+        let mut json = Json::with_capacity(384);
+        json.open();
+        problem::write_problem(&mut json, problem, &detail, request_id);
+        json.close();
+        let mut response = problem::document(problem.status, json);
+        self.add_allow(&mut response);
+        response
+    }
+
+    fn add_allow(&self, response: &mut Response<Bytes>) {
+        if let Self::Method(Some(methods)) = self {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods.header()));
+        }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_core::ErrorKind;
+
+    use super::*;
+    use crate::metrics::REFUSALS;
+
+    fn every() -> Vec<Refusal> {
+        vec![
+            Refusal::Crowded,
+            Refusal::Forwarded,
+            Refusal::Host,
+            Refusal::Browser,
+            Refusal::Token,
+            Refusal::Method(None),
+            Refusal::Body,
+            Refusal::Target,
+            Refusal::Route,
+            Refusal::Parameter("missing parameter name".into()),
+            Refusal::Invalid(Error::new(ErrorKind::InvalidName, "the name is empty")),
+            Refusal::Invalid(Error::new(ErrorKind::InvalidReference, "the key is empty")),
+        ]
+    }
+
+    #[test]
+    fn every_reason_is_counted_under_its_own_name() {
+        let codes: Vec<_> = every().iter().map(Refusal::code).collect();
+        assert_eq!(codes, REFUSALS[..REFUSALS.len() - 1]);
+    }
+
+    #[test]
+    fn a_refusal_has_one_status_in_text_and_as_a_problem() {
+        for refusal in every() {
+            let (text, problem) = (refusal.text_response(), refusal.problem_response("r"));
+            assert_eq!(text.status(), problem.status(), "{refusal:?}");
+            assert!(text.status().is_client_error());
+            assert!(!text.headers().contains_key("content-type"));
+            let json: serde_json::Value = serde_json::from_slice(problem.body()).unwrap();
+            assert_eq!(json["status"], problem.status().as_u16());
+            assert_eq!(json["code"], refusal.code());
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The route table: every path that this crate answers, with its methods, and whether it needs the token and gives out
+//! values. Tests walk it; a route that is not here does not exist.
+//!
+//! Nothing is decided here but which row a path belongs to.
+
+use http::Method;
+
+/// What a row answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Where {
+    /// `healthy`, as the AWS agent says it.
+    Ping,
+    /// The process runs.
+    Live,
+    /// Requests can be served.
+    Ready,
+    /// The numbers.
+    Metrics,
+    /// A secret, as the AWS agent and the AWS Lambda extension answer it.
+    SecretsManager,
+    /// A parameter, as the AWS Lambda extension answers it.
+    ParameterStore,
+    /// A secret by path, as the AWS agent answers it.
+    PathStyle,
+    /// One secret.
+    Secret,
+    /// Names of secrets; with `?name=`, one secret.
+    Secrets,
+    /// Many secrets.
+    Batch,
+    /// What is known of a secret without its value.
+    Metadata,
+    /// The versions of a secret.
+    Versions,
+    /// Ask for a rotation.
+    Rotate,
+    /// Drop what is cached.
+    Invalidate,
+}
+
+/// How a path is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    /// This path.
+    Exact(&'static str),
+    /// This prefix, and the name of a secret after it.
+    Rest(&'static str),
+    /// The configured prefix (`/v1/` unless told otherwise), and the name of a secret after it.
+    Prefix,
+}
+
+/// Which methods a row takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Methods {
+    /// GET alone, as the AWS agent has it.
+    Get,
+    /// GET and HEAD.
+    GetHead,
+    /// POST alone.
+    Post,
+}
+
+impl Methods {
+    /// Whether the method is one of them.
+    pub fn allow(self, method: &Method) -> bool {
+        match self {
+            Self::Get => method == Method::GET,
+            Self::GetHead => method == Method::GET || method == Method::HEAD,
+            Self::Post => method == Method::POST,
+        }
+    }
+
+    /// The `Allow` header.
+    pub fn header(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::GetHead => "GET, HEAD",
+            Self::Post => "POST",
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The path.
+    pub path: Spelling,
+    /// The methods.
+    pub methods: Methods,
+    /// Whether the token is needed.
+    pub token: bool,
+    /// Whether an answer can hold a value.
+    pub value: bool,
+    /// Whether it belongs to the AWS drop-in surface: text refusals, and gone when that surface is off.
+    pub aws: bool,
+    /// What answers.
+    pub to: Where,
+}
+
+const fn aws(path: Spelling, to: Where) -> Row {
+    Row { path, methods: Methods::Get, token: true, value: true, aws: true, to }
+}
+
+const fn native(path: Spelling, methods: Methods, value: bool, to: Where) -> Row {
+    Row { path, methods, token: true, value, aws: false, to }
+}
+
+const fn open(path: &'static str, methods: Methods, aws: bool, to: Where) -> Row {
+    Row { path: Spelling::Exact(path), methods, token: false, value: false, aws, to }
+}
+
+/// Every route, the hottest first. An exact path comes before a prefix that would cover it.
+///
+/// ```
+/// // Whatever can answer with a value asks for the token.
+/// assert!(lockstep_api::TABLE.iter().all(|row| row.token || !row.value));
+/// ```
+pub const TABLE: &[Row] = &[
+    aws(Spelling::Exact("/secretsmanager/get"), Where::SecretsManager),
+    aws(Spelling::Exact("/systemsmanager/parameters/get"), Where::ParameterStore),
+    aws(Spelling::Exact("/systemsmanager/parameters/get/"), Where::ParameterStore),
+    open("/ping", Methods::Get, true, Where::Ping),
+    aws(Spelling::Prefix, Where::PathStyle),
+    native(Spelling::Rest("/api/v1/secrets/"), Methods::GetHead, true, Where::Secret),
+    native(Spelling::Exact("/api/v1/secrets"), Methods::GetHead, true, Where::Secrets),
+    native(Spelling::Exact("/api/v1/secrets:batch"), Methods::Post, true, Where::Batch),
+    native(Spelling::Exact("/api/v1/metadata"), Methods::GetHead, false, Where::Metadata),
+    native(Spelling::Rest("/api/v1/metadata/"), Methods::GetHead, false, Where::Metadata),
+    native(Spelling::Exact("/api/v1/versions"), Methods::GetHead, false, Where::Versions),
+    native(Spelling::Rest("/api/v1/versions/"), Methods::GetHead, false, Where::Versions),
+    native(Spelling::Exact("/api/v1/rotate"), Methods::Post, false, Where::Rotate),
+    native(Spelling::Rest("/api/v1/rotate/"), Methods::Post, false, Where::Rotate),
+    native(Spelling::Exact("/api/v1/invalidate"), Methods::Post, false, Where::Invalidate),
+    native(Spelling::Exact("/metrics"), Methods::GetHead, false, Where::Metrics),
+    open("/health/live", Methods::GetHead, false, Where::Live),
+    open("/health/ready", Methods::GetHead, false, Where::Ready),
+];
+
+/// The row that a decoded path belongs to, and what stands after its prefix. `prefix` is the path style's; without one
+/// the AWS surface is off.
+pub(crate) fn find<'p>(path: &'p str, prefix: Option<&str>) -> Option<(&'static Row, &'p str)> {
+    TABLE.iter().filter(|row| !row.aws || prefix.is_some()).find_map(|row| {
+        let rest = match row.path {
+            Spelling::Exact(exact) => (path == exact).then_some(""),
+            Spelling::Rest(start) => path.strip_prefix(start),
+            Spelling::Prefix => path.strip_prefix(prefix?),
+        };
+        rest.map(|rest| (row, rest))
+    })
+}
+
+/// Whether refusals on this path are text, as the AWS agent's clients know them. It reads the raw path, since a path
+/// that can't be decoded is refused too; nothing but the looks of a refusal hangs on it.
+pub(crate) fn speaks_text(raw_path: &str) -> bool {
+    !["/api/", "/health/", "/metrics"].iter().any(|native| raw_path.starts_with(native))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_finds_its_row_and_its_rest() {
+        let cases = [
+            ("/secretsmanager/get", Some((Where::SecretsManager, ""))),
+            ("/systemsmanager/parameters/get/", Some((Where::ParameterStore, ""))),
+            ("/v1/db/creds", Some((Where::PathStyle, "db/creds"))),
+            ("/v1/", Some((Where::PathStyle, ""))),
+            ("/v1", None),
+            ("//v1/x", None),
+            ("/api/v1/secrets/a/b", Some((Where::Secret, "a/b"))),
+            ("/api/v1/secrets//a", Some((Where::Secret, "/a"))),
+            ("/api/v1/secrets", Some((Where::Secrets, ""))),
+            ("/api/v1/secrets:batch", Some((Where::Batch, ""))),
+            ("/health", None),
+            ("/secretsmanager/get/", None),
+            ("/", None),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(find(path, Some("/v1/")).map(|(row, rest)| (row.to, rest)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn without_the_aws_surface_its_rows_do_not_exist() {
+        for path in ["/ping", "/v1/x", "/secretsmanager/get", "/systemsmanager/parameters/get"] {
+            assert_eq!(find(path, None), None, "{path}");
+        }
+        assert!(find("/health/live", None).is_some());
+    }
+
+    /// L1. Break: set `token: false` on a row.
+    #[test]
+    fn l1_only_ping_and_health_need_no_token_and_they_give_no_value() {
+        let open: Vec<Where> = TABLE.iter().filter(|row| !row.token).map(|row| row.to).collect();
+        assert_eq!(open, [Where::Ping, Where::Live, Where::Ready]);
+        assert!(TABLE.iter().all(|row| row.token || !row.value));
+    }
+
+    /// L6. Break: give an AWS row another method.
+    #[test]
+    fn l6_the_aws_surface_takes_get_alone_and_post_is_for_batch_and_control() {
+        for row in TABLE {
+            let expected = match row.to {
+                Where::Batch | Where::Rotate | Where::Invalidate => Methods::Post,
+                _ if row.aws => Methods::Get,
+                _ => Methods::GetHead,
+            };
+            assert_eq!(row.methods, expected, "{row:?}");
+        }
+    }
+}
