@@ -1,0 +1,103 @@
+//! The command line, as `--help` shows it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Secrets that move in lockstep: read them from any provider, locally and fresh.
+#[derive(Debug, Parser)]
+#[command(name = "lockstep", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) everywhere: Everywhere,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 the secret or its provider said no, 2 usage or configuration, 3 \
+unavailable (trying again may help).";
+
+/// What every verb takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Everywhere {
+    /// The configuration; else ./lockstep.toml, else AWS Secrets Manager and Parameter Store of AWS_REGION.
+    #[arg(long, global = true, value_name = "FILE", env = "LOCKSTEP_CONFIG", hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Answers and errors as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Prints nothing but the answer and errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Logs what is done.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Serves an embedded demo: prints the token and a curl line, and follows edits of its secrets.yaml.
+    Dev {
+        /// Keeps the demo in this folder, and leaves it there.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// Where to listen; else 127.0.0.1:2773, or a free port when that is taken.
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+    },
+    /// Serves secrets on this machine.
+    Serve {
+        /// Where to listen, instead of `listen.address`. Port 0 takes a free one.
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+    },
+    /// Prints a secret.
+    Get {
+        /// `[alias://]name[#key][@version]`, for example `db/creds#password`.
+        #[arg(value_name = "REF")]
+        reference: String,
+        /// The bytes alone, without a newline after them.
+        #[arg(long)]
+        raw: bool,
+    },
+    /// Lists the names of secrets.
+    List {
+        /// Only names that begin like this; `alias://prefix` asks one provider.
+        #[arg(value_name = "PREFIX", default_value = "")]
+        prefix: String,
+    },
+    /// Prints what is known of a secret, without its value.
+    Describe {
+        /// `[alias://]name`.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Lists the versions of a secret.
+    Versions {
+        /// `[alias://]name`.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Asks the provider to rotate a secret now.
+    Rotate {
+        /// `[alias://]name`.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Looks at the configuration.
+    Config {
+        #[command(subcommand)]
+        what: ConfigVerb,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Says what is wrong, where, and what to write instead. Asks no provider.
+    Check,
+    /// Prints the configuration in force, defaults and overrides included. Never shows a secret.
+    Show,
+    /// Prints the JSON Schema of the configuration.
+    Schema,
+}

@@ -1,0 +1,152 @@
+//! `lockstep serve`: the endpoint on this machine, until SIGTERM or SIGINT.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use lockstep_config::{Assembly, Config, Endpoint, settings};
+use lockstep_core::{Ask, Call, Principal, SecretRef};
+use lockstep_native::{Listener, ListenerSettings, LogLevel, StopSignals, TokioSpawn};
+use serde_json::json;
+
+use crate::arguments::Everywhere;
+use crate::failure::Failure;
+use crate::host::Host;
+use crate::output::Output;
+
+/// How long a call of the process's own may take: a prefetch, an append to the journal, the end of leases.
+const OWN_CALL: Duration = Duration::from_secs(30);
+
+pub(crate) async fn run(
+    everywhere: &Everywhere,
+    listen: Option<SocketAddr>,
+    host: &Host,
+    output: Output,
+) -> Result<(), Failure> {
+    let mut signals = StopSignals::install()?;
+    let config = host.config(everywhere)?;
+    Host::log(everywhere, &config, LogLevel::Info)?;
+    let ports = host.ports(&config, output.json)?;
+    let assembly = config.assemble(&ports)?;
+    let endpoint = config.endpoint(&ports, &assembly)?;
+    let listener = bind(&config, listen)?;
+    if let Some(journal) = config.settings().freshness.journal {
+        let bound = config.settings().freshness.max_staleness;
+        tracing::info!(%journal, max_staleness = %bound, "changes in the journal reach the cache within the bound");
+    }
+    for warning in &assembly.warnings {
+        tracing::warn!("{warning}");
+    }
+    announce(&listener, &config, &endpoint, output)?;
+    serve(host, &config, assembly, endpoint, listener, &mut signals).await
+}
+
+/// Binds what is configured, or the address of the command line.
+pub(super) fn bind(config: &Config, listen: Option<SocketAddr>) -> Result<Listener, Failure> {
+    let settings = listener_settings(&config.settings().listen);
+    Ok(match (listen, &config.settings().listen.unix_socket) {
+        (Some(address), _) => Listener::bind(address, settings)?,
+        (None, Some(path)) => Listener::bind_unix(&config.path(path), settings)?,
+        (None, None) => Listener::bind(config.settings().listen.address, settings)?,
+    })
+}
+
+fn listener_settings(listen: &settings::Listen) -> ListenerSettings {
+    ListenerSettings {
+        max_connections: usize::try_from(listen.max_connections).unwrap_or(usize::MAX),
+        max_header_bytes: listen.max_header_bytes.bytes(),
+        max_body_bytes: listen.max_body_bytes.bytes(),
+        header_timeout: listen.header_timeout.get(),
+        body_timeout: listen.body_timeout.get(),
+        // Callers are told by the request's own deadline; this is only for an answer that never comes.
+        answer_timeout: listen.request_timeout.get() * 2,
+        write_timeout: listen.write_timeout.get(),
+        idle_timeout: listen.idle_timeout.get(),
+        drain_timeout: listen.stop_timeout.get(),
+        ..ListenerSettings::default()
+    }
+}
+
+fn announce(listener: &Listener, config: &Config, endpoint: &Endpoint, output: Output) -> Result<(), Failure> {
+    let place = match (listener.address(), &config.settings().listen.unix_socket) {
+        (Some(address), _) => address.to_string(),
+        (None, Some(path)) => format!("unix:{}", config.path(path).display()),
+        (None, None) => String::new(),
+    };
+    let shown = if place.starts_with("unix:") { place.clone() } else { format!("http://{place}") };
+    let json_log = config.settings().log.format == settings::LogFormat::Json;
+    if json_log {
+        tracing::info!(address = %shown, token = %endpoint.token, "listening");
+    } else {
+        output.note(&format!("listening on {shown}"));
+    }
+    // A made token stands nowhere else, so it is said also to who wants quiet. It does not go through the log.
+    match &endpoint.made_token {
+        Some(token) => output.say(&format!("token: {} (made for this run)", token.expose_text().unwrap_or_default())),
+        None if json_log => {}
+        None => output.note(&format!("token: {}", endpoint.token)),
+    }
+    if output.json { output.json(&json!({ "listening": place })) } else { Ok(()) }
+}
+
+/// Answers until a signal comes, then ends what is under way.
+pub(super) async fn serve(
+    host: &Host,
+    config: &Config,
+    assembly: Assembly,
+    endpoint: Endpoint,
+    listener: Listener,
+    signals: &mut StopSignals,
+) -> Result<(), Failure> {
+    let Assembly { resolver, watch, prefetch, audit_flush, .. } = assembly;
+    let own_call = call_maker(host);
+    if !prefetch.is_empty() {
+        let (resolver, call) = (Arc::clone(&resolver), own_call());
+        call.clone().spawn(async move { self::prefetch(&resolver, &call, &prefetch).await });
+    }
+    let watching = join_all(watch.map(|watch| watch.tasks(own_call.clone())).unwrap_or_default());
+    let flushing = async {
+        loop {
+            host.clock.sleep(audit_flush).await;
+            resolver.flush_audit();
+        }
+    };
+    let stop = async {
+        let signal = signals.next().await;
+        tracing::info!(signal, "stopping");
+    };
+    tokio::select! {
+        result = listener.serve(Arc::new(endpoint), stop) => result?,
+        _ = async { tokio::join!(watching, flushing) } => {}
+    }
+    let stop_timeout = config.settings().listen.stop_timeout.get();
+    resolver.shutdown(&host.call(stop_timeout)).await;
+    host.spawn.finished(stop_timeout).await;
+    Ok(())
+}
+
+/// Makes calls that belong to no request.
+fn call_maker(host: &Host) -> impl Fn() -> Call + Clone + Send + Sync + 'static {
+    let (clock, spawn): (_, Arc<TokioSpawn>) = (Arc::clone(&host.clock), Arc::clone(&host.spawn));
+    move || Call::new(Arc::clone(&clock), spawn.clone(), "own", OWN_CALL)
+}
+
+/// Reads what is to be there before anybody asks. What fails is only told: whoever asks gets the error.
+async fn prefetch(resolver: &lockstep_core::Resolver, call: &Call, references: &[SecretRef]) {
+    let asks: Vec<_> = references
+        .iter()
+        .map(|reference| Ask {
+            alias: reference.alias.clone(),
+            name: reference.name.clone(),
+            selector: reference.selector.clone(),
+            skip_cache: false,
+        })
+        .collect();
+    let answers = resolver.get_many(call, &Principal::new("prefetch"), &asks).await;
+    for (ask, answer) in asks.iter().zip(answers) {
+        if let Err(error) = answer {
+            tracing::warn!(name = %ask.name, %error, "can't prefetch");
+        }
+    }
+}

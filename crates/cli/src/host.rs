@@ -1,0 +1,142 @@
+//! [`Host`]: the ports of this process, and the configuration that it was given.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockstep_config::settings::{AuditSinkKind, LogFormat};
+use lockstep_config::{Config, Document, Format, Ports};
+use lockstep_core::{AuditRecord, AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random};
+use lockstep_native::{
+    AuditLines, HttpTransports, LocalFiles, LogLevel, OsRandom, ProcessEnv, SystemClock, TokioSpawn, TransportSettings,
+};
+
+use crate::arguments::Everywhere;
+use crate::failure::Failure;
+
+/// Bytes of a configuration file.
+const MAX_CONFIG_BYTES: usize = 1 << 20;
+/// The file that is looked for when none is named.
+const DEFAULT_FILE: &str = "lockstep.toml";
+/// The variable that may hold the configuration itself.
+const CONTENT_VARIABLE: &str = "LOCKSTEP_CONFIG_CONTENT";
+
+/// The ports of this process.
+pub(crate) struct Host {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) env: Arc<dyn Env>,
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) spawn: Arc<TokioSpawn>,
+}
+
+impl Host {
+    pub(crate) fn new(runtime: tokio::runtime::Handle) -> Self {
+        Self {
+            clock: Arc::new(SystemClock::new()),
+            env: Arc::new(ProcessEnv),
+            files: Arc::new(LocalFiles),
+            random: Arc::new(OsRandom::new()),
+            spawn: Arc::new(TokioSpawn::new(runtime)),
+        }
+    }
+
+    /// The configuration: the file that is named, the text in a variable, `./lockstep.toml`, or none.
+    pub(crate) fn config(&self, everywhere: &Everywhere) -> Result<Config, Failure> {
+        let names: Vec<_> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+        let load = |document: Option<Document<'_>>| Ok(Config::load(document, &*self.env, &names)?);
+        if let Some(path) = &everywhere.config {
+            return self.read_file(path).and_then(|text| load(Some(document(path, &text))));
+        }
+        if let Some(text) = self.env.var(CONTENT_VARIABLE) {
+            let folder = Path::new("");
+            return load(Some(Document { name: CONTENT_VARIABLE, format: Format::Either, text: &text, folder }));
+        }
+        let path = Path::new(DEFAULT_FILE);
+        // A link that leads nowhere, or a file in a folder that we may not enter, is a configuration that can't be read,
+        // and not none.
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => load(None),
+            _ => self.read_file(path).and_then(|text| load(Some(document(path, &text)))),
+        }
+    }
+
+    fn read_file(&self, path: &Path) -> Result<String, Failure> {
+        let content = self.files.read(path, MAX_CONFIG_BYTES).map_err(|error| {
+            let message = format!("can't read the configuration {}; name a file that exists", path.display());
+            Failure::Error(Error::new(ErrorKind::Config, message).because(error))
+        })?;
+        String::from_utf8(content.bytes.to_vec()).map_err(|_| {
+            let message = format!("{} is not UTF-8 text; save it as UTF-8", path.display());
+            Failure::new(ErrorKind::Config, message)
+        })
+    }
+
+    /// The ports that a configuration is assembled from.
+    pub(crate) fn ports(&self, config: &Config, data_on_stdout: bool) -> Result<Ports, Failure> {
+        let transports = HttpTransports::new(
+            Arc::clone(&self.clock),
+            Arc::clone(&self.files),
+            &*self.env,
+            TransportSettings::default(),
+        );
+        let audit: Arc<dyn AuditSink> = match &config.settings().audit.sink {
+            // A command's answer is alone on standard output.
+            AuditSinkKind::Stdout if !data_on_stdout => Arc::new(AuditLines::stdout()),
+            AuditSinkKind::Stdout | AuditSinkKind::Stderr => Arc::new(AuditLines::stderr()),
+            AuditSinkKind::None => Arc::new(Unaudited),
+            AuditSinkKind::File(path) => Arc::new(AuditLines::file(&config.path(path))?),
+        };
+        Ok(Ports {
+            clock: Arc::clone(&self.clock),
+            transports: Arc::new(transports),
+            env: Arc::clone(&self.env),
+            files: Arc::clone(&self.files),
+            random: Arc::clone(&self.random),
+            spawn: self.spawn.clone(),
+            audit,
+        })
+    }
+
+    /// Starts the log: as configured, or as the command line says.
+    pub(crate) fn log(everywhere: &Everywhere, config: &Config, least: LogLevel) -> Result<(), Failure> {
+        let log = config.settings().log;
+        let configured = LogLevel::parse(log.level.as_str()).unwrap_or(least);
+        let level = match (everywhere.quiet, everywhere.verbose) {
+            (true, _) if least == LogLevel::Info => LogLevel::Error,
+            (_, true) => LogLevel::Debug,
+            _ if least == LogLevel::Info => configured,
+            _ => least,
+        };
+        let format = match log.format {
+            LogFormat::Text => lockstep_native::LogFormat::Text,
+            LogFormat::Json => lockstep_native::LogFormat::Json,
+        };
+        Ok(lockstep_native::start_log(level, format)?)
+    }
+
+    /// A call of this process's own.
+    pub(crate) fn call(&self, time: Duration) -> Call {
+        let mut id = [0; 8];
+        self.random.fill(&mut id);
+        let id = u64::from_le_bytes(id);
+        Call::new(Arc::clone(&self.clock), self.spawn.clone(), &format!("cli-{id:016x}"), time)
+    }
+}
+
+fn document<'a>(path: &'a Path, text: &'a str) -> Document<'a> {
+    let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    Document {
+        name: path.to_str().unwrap_or(DEFAULT_FILE),
+        format: if json { Format::Json } else { Format::Toml },
+        text,
+        folder: path.parent().unwrap_or(Path::new("")),
+    }
+}
+
+/// `audit.sink = "none"`.
+struct Unaudited;
+
+impl AuditSink for Unaudited {
+    fn write(&self, _: &AuditRecord) {}
+}

@@ -1,0 +1,239 @@
+//! From a [`Config`] and the host's ports to what answers: providers with their layers, the resolver, the endpoint.
+//!
+//! Nothing is sent here: no login, no look at a provider, no prefetch.
+
+mod endpoint;
+mod providers;
+mod token;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockstep_api::PrometheusMetrics;
+use lockstep_auth::AllowList;
+pub use lockstep_auth::TokenOrigin;
+use lockstep_core::{
+    Alias, AuditHits, AuditSink, CacheSettings, ChangeSource, Clock, Env, Error, Files, FreshnessSettings, Journal,
+    MemoryJournal, Meter, MetricsSink, Mount, Random, Resolver, ResolverParts, Route, SecretRef, Spawn, Transports,
+    Ttl,
+};
+
+pub use self::endpoint::Endpoint;
+pub use self::watch::Watch;
+use crate::config::Config;
+use crate::problem::Problems;
+use crate::settings::{self, AuditSinkKind};
+use crate::units::Period;
+
+/// Changes that the journal of one process keeps.
+const KEPT_CHANGES: usize = 4096;
+/// Changes that one check of the journal reads at most.
+const CHANGES_PER_CHECK: usize = 256;
+
+/// What the host gives.
+#[derive(Clone)]
+pub struct Ports {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The way out.
+    pub transports: Arc<dyn Transports>,
+    /// Environment variables.
+    pub env: Arc<dyn Env>,
+    /// Files.
+    pub files: Arc<dyn Files>,
+    /// Random bytes.
+    pub random: Arc<dyn Random>,
+    /// Background work.
+    pub spawn: Arc<dyn Spawn>,
+    /// Where audit records go: what the host made of `audit.sink`.
+    pub audit: Arc<dyn AuditSink>,
+}
+
+/// The resolver and what belongs to it.
+pub struct Assembly {
+    /// The way to the secrets.
+    pub resolver: Arc<Resolver>,
+    /// The numbers behind `/metrics`, unless they are switched off.
+    pub metrics: Option<Arc<PrometheusMetrics>>,
+    /// What tells of changes, if there is a journal to tell it.
+    pub watch: Option<Watch>,
+    /// What to read at start.
+    pub prefetch: Vec<SecretRef>,
+    /// How often folded audit counts are to be written.
+    pub audit_flush: Duration,
+    /// What an operator should know, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Builds the resolver.
+    ///
+    /// # Errors
+    /// What is wrong with the settings of a provider, with its place.
+    pub fn assemble(&self, ports: &Ports) -> Result<Assembly, Problems> {
+        let settings = self.settings();
+        let metrics = settings.metrics.enabled.then(|| Arc::new(PrometheusMetrics::new()));
+        let sink: Arc<dyn MetricsSink> = match &metrics {
+            Some(metrics) => Arc::clone(metrics) as Arc<dyn MetricsSink>,
+            None => Arc::new(Uncounted),
+        };
+        let built = providers::build(self, ports, &*sink)?;
+        let journal = settings.freshness.journal.map(|settings::Journal::Memory| {
+            Arc::new(MemoryJournal::new(ports.clock.wall().0, KEPT_CHANGES)) as Arc<dyn Journal>
+        });
+        let watch =
+            journal.clone().filter(|_| !built.sources.is_empty()).map(|journal| Watch::new(journal, built.sources));
+        let resolver = Resolver::new(ResolverParts {
+            clock: Arc::clone(&ports.clock),
+            random: Arc::clone(&ports.random),
+            authorizer: Arc::new(self.allow_list()?),
+            audit: Arc::clone(&ports.audit),
+            audit_hits: match settings.audit.hits {
+                settings::AuditHits::Summary => AuditHits::Summary,
+                settings::AuditHits::Full => AuditHits::Full,
+            },
+            metrics: sink,
+            mounts: built.mounts,
+            routes: self.routes()?,
+            cache: self.cache()?,
+            freshness: journal.map(|journal| self.freshness(journal)),
+        })
+        .map_err(|error| self.problem("routes", error.message()))?;
+        Ok(Assembly {
+            resolver: Arc::new(resolver),
+            metrics,
+            watch,
+            prefetch: settings.prefetch.iter().map(|reference| reference.parsed.clone()).collect(),
+            audit_flush: settings.audit.flush.get(),
+            warnings: self.warnings(),
+        })
+    }
+
+    fn allow_list(&self) -> Result<AllowList, Problems> {
+        let rules = self.settings().auth.allow.iter().map(|rule| &rule.0);
+        Ok(AllowList::parse(rules).map_err(|error| self.problem("auth.allow", error.message()))?)
+    }
+
+    fn ttl(&self, key: &str, period: Period) -> Result<Ttl, Problems> {
+        Ok(Ttl::new(period.get()).map_err(|error: Error| self.problem(key, error.message()))?)
+    }
+
+    fn cache(&self) -> Result<CacheSettings, Problems> {
+        let cache = &self.settings().cache;
+        Ok(CacheSettings {
+            ttl: self.ttl("cache.ttl", cache.ttl)?,
+            ttl_with_journal: self.ttl("cache.ttl_with_journal", cache.ttl_with_journal)?,
+            refresh_ahead: cache.refresh_ahead.get(),
+            max_entries: usize::try_from(cache.max_entries).unwrap_or(usize::MAX),
+            max_bytes: cache.max_bytes.bytes(),
+            negative_ttl: cache.negative_ttl.get(),
+            max_stale: cache.max_stale.get(),
+            pin_recheck: cache.pin_recheck.get(),
+            single_flight: cache.single_flight,
+            jitter: cache.jitter,
+        })
+    }
+
+    fn freshness(&self, journal: Arc<dyn Journal>) -> FreshnessSettings {
+        let freshness = &self.settings().freshness;
+        FreshnessSettings {
+            journal,
+            max_staleness: freshness.max_staleness.get(),
+            on_outage: freshness.on_outage,
+            settle: freshness.settle.get(),
+            check_timeout: freshness.check_timeout.get(),
+            batch: CHANGES_PER_CHECK,
+        }
+    }
+
+    fn routes(&self) -> Result<Vec<Route>, Problems> {
+        let settings = self.settings();
+        // The only provider needs no route; a twin beside it, which nobody wrote, must not change that.
+        if let (true, 1, Some((alias, _))) =
+            (settings.routes.is_empty(), settings.providers.len(), settings.providers.first_key_value())
+        {
+            let every = Route {
+                pattern: "**".into(),
+                providers: vec![alias.0.clone()],
+                ttl: None,
+                max_staleness: None,
+                fallback: lockstep_core::Fallback::default(),
+            };
+            return Ok(vec![every]);
+        }
+        let routes = settings.routes.iter().enumerate();
+        routes
+            .map(|(index, route)| {
+                Ok(Route {
+                    pattern: route.pattern.0.as_str().into(),
+                    providers: route.providers.iter().map(|alias| alias.0.clone()).collect(),
+                    ttl: route.ttl.map(|ttl| self.ttl(&format!("routes.{index}.ttl"), ttl)).transpose()?,
+                    max_staleness: route.max_staleness.map(Period::get),
+                    fallback: route.fallback,
+                })
+            })
+            .collect()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let settings = self.settings();
+        let mut warnings = self.notes().to_vec();
+        if settings.freshness.journal.is_none() {
+            warnings.push(
+                "there is no journal, so there is no promise: after a rotation the old value is served until its TTL \
+                 ends (set `freshness.journal` or LOCKSTEP_JOURNAL)"
+                    .to_owned(),
+            );
+        }
+        if settings.audit.sink == AuditSinkKind::None {
+            warnings.push("audit records go nowhere (`audit.sink = \"none\"`)".to_owned());
+        }
+        if settings.providers.len() > 1 && settings.routes.is_empty() {
+            warnings.push("there are several providers and no routes: only `alias://name` finds a secret".to_owned());
+        }
+        for (alias, provider) in &settings.providers {
+            let insecure = match provider {
+                settings::Provider::AwsSecretsManager(settings) => settings.insecure,
+                settings::Provider::AwsParameterStore(settings) => settings.insecure,
+                settings::Provider::Vault(settings) => settings.insecure,
+                settings::Provider::File(settings) => settings.insecure_permissions,
+                settings::Provider::Mock(_) => {
+                    warnings.push(format!("`{}` is a mock: its secrets are made up", alias.0));
+                    false
+                }
+            };
+            if insecure {
+                warnings.push(format!("`{}` is told to be insecure", alias.0));
+            }
+        }
+        warnings
+    }
+}
+
+/// The providers, by alias, before they are handed to the resolver.
+struct Built {
+    mounts: Vec<Mount>,
+    sources: BTreeMap<Alias, Box<dyn ChangeSource>>,
+}
+
+/// Numbers that nobody wants.
+struct Uncounted;
+
+impl MetricsSink for Uncounted {
+    fn meter(&self, _: &Alias) -> Arc<dyn Meter> {
+        Arc::new(Self)
+    }
+}
+
+impl Meter for Uncounted {
+    fn access(&self, _: lockstep_core::Operation, _: Result<(), lockstep_core::ErrorKind>, _: Duration) {}
+    fn cache(&self, _: lockstep_core::CacheFound) {}
+    fn call(&self, _: lockstep_core::Operation, _: Result<(), lockstep_core::ErrorKind>, _: Duration) {}
+    fn breaker(&self, _: bool) {}
+    fn cache_size(&self, _: usize, _: usize) {}
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! [`Endpoint`]: the API behind a listener, with its token.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderName, Request, Response};
+use lockstep_api::{Api, ApiLimits, ApiParts, AwsSurface};
+use lockstep_core::{Alias, Error, FrontDoor, Peer, SecretValue};
+
+use super::{Assembly, Ports, TokenOrigin, providers, token};
+use crate::config::Config;
+use crate::problem::Problems;
+use crate::settings::{AliasName, Provider};
+
+/// The API, ready for a listener.
+pub struct Endpoint {
+    api: Api,
+    /// Where the local token came from.
+    pub token: TokenOrigin,
+    /// The token itself, if it was made at this start: its owner has to be told once.
+    pub made_token: Option<SecretValue>,
+}
+
+impl Config {
+    /// Builds the endpoint over an assembled resolver.
+    ///
+    /// # Errors
+    /// What is wrong with the token or the AWS surface, with its place.
+    pub fn endpoint(&self, ports: &Ports, assembly: &Assembly) -> Result<Endpoint, Problems> {
+        let settings = self.settings();
+        let local_token = token::load(self, ports)?;
+        let origin = local_token.origin().clone();
+        let made_token = local_token.reveal();
+        let mut allowed_hosts = ApiParts::default_hosts();
+        allowed_hosts.extend(settings.listen.allowed_hosts.iter().map(|host| host.as_str().into()));
+        let token_headers = settings.aws.ssrf_headers.iter().filter_map(|header| header.parse::<HeaderName>().ok());
+        let api = Api::new(ApiParts {
+            resolver: Arc::clone(&assembly.resolver),
+            clock: Arc::clone(&ports.clock),
+            spawn: Arc::clone(&ports.spawn),
+            random: Arc::clone(&ports.random),
+            audit: Arc::clone(&ports.audit),
+            metrics: assembly.metrics.clone(),
+            trace: settings.trace.enabled,
+            token: Some(local_token),
+            socket_users: settings.listen.socket_users.clone(),
+            token_headers: token_headers.collect(),
+            forwarded_headers: Vec::new(),
+            allowed_hosts,
+            limits: ApiLimits {
+                request_time: settings.listen.request_timeout.get(),
+                batch_items: usize::try_from(settings.listen.max_batch_items).unwrap_or(usize::MAX),
+                ..ApiLimits::default()
+            },
+            aws: self.aws_surface()?,
+        })
+        .map_err(|error| self.problem("aws.path_prefix", error.message()))?;
+        Ok(Endpoint { api, token: origin, made_token })
+    }
+
+    pub(super) fn aws_surface(&self) -> Result<Option<AwsSurface>, Problems> {
+        let aws = &self.settings().aws;
+        if !aws.enabled {
+            return Ok(None);
+        }
+        let parameter_store = self.parameter_store();
+        let encrypted = match (&aws.parameter_store_encrypted, self.aws_alias(None, is_encrypted_store)) {
+            (Some(alias), _) => Some(alias.0.clone()),
+            (None, Some(alias)) => Some(alias),
+            (None, None) => match parameter_store.as_ref().filter(|alias| self.is_parameter_store(alias)) {
+                Some(alias) => {
+                    let twin = providers::twin_of(alias);
+                    Some(twin.map_err(|error: Error| self.problem("aws.parameter_store", error.message()))?)
+                }
+                // Only a Parameter Store has a twin; another provider has nothing encrypted to answer.
+                None => None,
+            },
+        };
+        Ok(Some(AwsSurface {
+            secrets_manager: self
+                .aws_alias(aws.secrets_manager.as_ref(), |provider| matches!(provider, Provider::AwsSecretsManager(_))),
+            parameter_store,
+            parameter_store_encrypted: encrypted,
+            path_prefix: aws.path_prefix.as_str().into(),
+            roles: aws.roles.iter().map(|(role, alias)| (role.as_str().into(), alias.0.clone())).collect(),
+        }))
+    }
+
+    fn is_parameter_store(&self, alias: &Alias) -> bool {
+        let provider = self.settings().providers.get(&AliasName(alias.clone()));
+        matches!(provider, Some(Provider::AwsParameterStore(_)))
+    }
+
+    /// The provider behind the decrypting Parameter Store routes, if there is one.
+    pub(super) fn parameter_store(&self) -> Option<Alias> {
+        self.aws_alias(
+            self.settings().aws.parameter_store.as_ref(),
+            |provider| matches!(provider, Provider::AwsParameterStore(settings) if settings.decrypt),
+        )
+    }
+
+    /// Whether the AWS surface needs a twin of its Parameter Store that does not decrypt.
+    pub(super) fn needs_twin(&self) -> bool {
+        let aws = &self.settings().aws;
+        aws.enabled && aws.parameter_store_encrypted.is_none() && self.aws_alias(None, is_encrypted_store).is_none()
+    }
+
+    fn aws_alias(&self, named: Option<&AliasName>, fits: impl Fn(&Provider) -> bool) -> Option<Alias> {
+        let first = || self.settings().providers.iter().find(|(_, provider)| fits(provider)).map(|(alias, _)| alias);
+        named.or_else(first).map(|alias| alias.0.clone())
+    }
+}
+
+fn is_encrypted_store(provider: &Provider) -> bool {
+    matches!(provider, Provider::AwsParameterStore(settings) if !settings.decrypt)
+}
+
+impl FrontDoor for Endpoint {
+    fn refuse(&self, peer: &Peer, head: &http::request::Parts) -> Option<Response<Bytes>> {
+        self.api.refuse(peer, head)
+    }
+
+    async fn call(&self, peer: &Peer, request: Request<Bytes>) -> Response<Bytes> {
+        self.api.call(peer, request).await
+    }
+}

@@ -1,0 +1,171 @@
+//! An assembly over ports in memory: what is missing is said at start, and what is built answers.
+
+use std::sync::{Arc, Mutex};
+
+use lockstep_core::{
+    Alias, Ask, AuditRecord, AuditSink, Authorizer as _, ErrorKind, FrontDoor as _, Peer, Principal, SecretName,
+};
+use lockstep_testkit::{FakeTransport, ManualClock, OneTransport, Reply, TestEnv, TestFiles, TestRandom, TokioSpawn};
+
+use super::{Ports, TokenOrigin};
+use crate::tests::load;
+
+#[derive(Default)]
+struct Records(Mutex<Vec<AuditRecord>>);
+
+impl AuditSink for Records {
+    fn write(&self, record: &AuditRecord) {
+        self.0.lock().unwrap().push(record.clone());
+    }
+}
+
+struct Bench {
+    ports: Ports,
+    clock: Arc<ManualClock>,
+    files: Arc<TestFiles>,
+    transport: Arc<FakeTransport>,
+}
+
+fn bench(variables: &[(&str, &str)]) -> Bench {
+    let transport = FakeTransport::by(|_| Reply::new(503, ""));
+    let clock = ManualClock::new();
+    let files = TestFiles::new();
+    let ports = Ports {
+        clock: clock.clone(),
+        transports: Arc::new(OneTransport(transport.clone())),
+        env: TestEnv::of(variables),
+        files: files.clone(),
+        random: TestRandom::seeded(1),
+        spawn: Arc::new(TokioSpawn),
+        audit: Arc::new(Records::default()),
+    };
+    Bench { ports, clock, files, transport }
+}
+
+fn ask(name: &str) -> Ask {
+    Ask { alias: None, name: SecretName::parse(name).unwrap(), selector: None, skip_cache: false }
+}
+
+const MOCK: &str = "[providers.m]\ntype = \"mock\"\n[providers.m.secrets.\"db/creds\"]\nversions = [\"v1\"]\n";
+
+#[test]
+fn what_a_provider_needs_and_has_not_is_said_at_start_with_its_place() {
+    for (text, expected) in [
+        ("[providers.f]\ntype = \"file\"\npath = \"gone.yaml\"", "lockstep.toml:3:8: `providers.f.path`: "),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"",
+            "lockstep.toml:1:1: `providers.v.auth.token`: the variable VAULT_TOKEN is not set; set it, or name another one",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"approle\", role_id = \"r\", secret_id = { file = \"gone\" } }",
+            "lockstep.toml:4:57: `providers.v.auth.secret_id`: ",
+        ),
+        ("[providers.a]\ntype = \"aws-secrets-manager\"", "lockstep.toml:1:1: `providers.a`: AWS has no region; "),
+    ] {
+        let config = load(text, &[]).unwrap();
+        let problems = config.assemble(&bench(&[]).ports).err().expect(text).to_string();
+        assert!(problems.starts_with(expected), "{problems}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_at_start_where_nothing_is_configured() {
+    let bench = bench(&[("AWS_REGION", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")]);
+    let config = load("", &[]).unwrap();
+    let assembly = config.assemble(&bench.ports).unwrap();
+    config.endpoint(&bench.ports, &assembly).unwrap();
+    assert!(bench.transport.requests().is_empty());
+    assert!(assembly.warnings.iter().any(|warning| warning.contains("there is no promise")), "{:?}", assembly.warnings);
+    let with_journal = load("[freshness]\njournal = \"memory://\"", &[]).unwrap().assemble(&bench.ports).unwrap();
+    assert!(with_journal.warnings.is_empty(), "{:?}", with_journal.warnings);
+}
+
+#[tokio::test]
+async fn the_assembled_resolver_answers_and_obeys_the_allow_list() {
+    let bench = bench(&[]);
+    let who = Principal::new("test");
+    let call = lockstep_testkit::call(&bench.clock);
+    let open = load(MOCK, &[]).unwrap().assemble(&bench.ports).unwrap();
+    let answer = open.resolver.get(&call, &who, &ask("db/creds")).await.unwrap();
+    assert_eq!(answer.alias, Alias::parse("m").unwrap());
+    let closed = load(&format!("{MOCK}[auth]\nallow = [\"api/**\"]"), &[]).unwrap().assemble(&bench.ports).unwrap();
+    let error = closed.resolver.get(&call, &who, &ask("db/creds")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    let none = load("[auth]\nallow = []", &[]).unwrap().allow_list().unwrap();
+    let resource = lockstep_core::Resource { provider: &answer.alias, name: "db/creds" };
+    assert!(!none.decide(&who, lockstep_core::Action::Get, resource).allowed);
+}
+
+/// L1, as far as the configuration goes: break the order in `token.rs`.
+#[tokio::test]
+async fn l1_the_token_is_the_configured_one_else_the_variables_else_made() {
+    let (long, other) = ("0123456789abcdef0123456789abcdef", "ffffffffffffffffffffffffffffffff");
+    let env = format!("{MOCK}[listen]\ntoken = {{ env = \"MINE\" }}");
+    let file = format!("{MOCK}[listen]\ntoken = {{ file = \"token\" }}");
+    let named = format!("{MOCK}[aws]\nssrf_env_variables = [\"OTHER\"]");
+    for (text, origin, accepted, refused) in [
+        (env.as_str(), TokenOrigin::Variable("MINE".into()), long, other),
+        (&file, TokenOrigin::File("token".into()), long, other),
+        (MOCK, TokenOrigin::Variable("AWS_SESSION_TOKEN".into()), other, long),
+        (&named, TokenOrigin::Variable("OTHER".into()), long, other),
+    ] {
+        let bench = bench(&[("MINE", long), ("OTHER", long), ("AWS_SESSION_TOKEN", other)]);
+        bench.files.write("token", format!("{long}\n"));
+        let config = load(text, &[]).unwrap();
+        let assembly = config.assemble(&bench.ports).unwrap();
+        let endpoint = config.endpoint(&bench.ports, &assembly).unwrap();
+        assert_eq!(endpoint.token, origin);
+        assert!(endpoint.made_token.is_none());
+        assert_eq!(status(&endpoint, accepted).await, 200, "{origin:?}");
+        assert_eq!(status(&endpoint, refused).await, 403, "{origin:?}");
+    }
+    let bench = bench(&[]);
+    let config = load(MOCK, &[]).unwrap();
+    let endpoint = config.endpoint(&bench.ports, &config.assemble(&bench.ports).unwrap()).unwrap();
+    let made = endpoint.made_token.as_ref().unwrap().expose_text().unwrap().to_owned();
+    assert_eq!(endpoint.token, TokenOrigin::Made);
+    assert_eq!((status(&endpoint, &made).await, status(&endpoint, long).await), (200, 403));
+}
+
+#[test]
+fn a_token_that_is_named_and_not_there_is_never_replaced_by_another() {
+    let bench = bench(&[("AWS_TOKEN", "0123456789abcdef0123456789abcdef")]);
+    for token in ["{ env = \"GONE\" }", "{ file = \"gone\" }"] {
+        let config = load(&format!("{MOCK}[listen]\ntoken = {token}"), &[]).unwrap();
+        let assembly = config.assemble(&bench.ports).unwrap();
+        let problems = config.endpoint(&bench.ports, &assembly).err().expect(token).to_string();
+        assert!(problems.starts_with("lockstep.toml:6:9: `listen.token`: "), "{problems}");
+    }
+}
+
+/// Break: make an alias up where no provider stands behind a service.
+#[test]
+fn a_service_of_aws_stands_on_a_provider_or_is_not_there() {
+    let surface = |text: &str| {
+        let surface = load(text, &[]).unwrap().aws_surface().unwrap().unwrap();
+        [surface.secrets_manager, surface.parameter_store, surface.parameter_store_encrypted]
+            .map(|alias| alias.map(|alias| alias.to_string()))
+    };
+    let some = |alias: &str| Some(alias.to_owned());
+    let store = "[providers.p]\ntype = \"aws-parameter-store\"";
+    for (text, expected) in [
+        ("", [some("aws"), some("ssm"), some("ssm-encrypted")]),
+        (MOCK, [None, None, None]),
+        (&format!("{MOCK}[aws]\nsecrets_manager = \"m\"\nparameter_store = \"m\""), [some("m"), some("m"), None]),
+        (store, [None, some("p"), some("p-encrypted")]),
+        (&format!("{store}\ndecrypt = false"), [None, None, some("p")]),
+    ] {
+        assert_eq!(surface(text), expected, "{text}");
+    }
+}
+
+async fn status(endpoint: &super::Endpoint, token: &str) -> u16 {
+    let request = http::Request::get("/api/v1/secrets/db/creds")
+        .header("host", "127.0.0.1:2773")
+        .header("x-aws-parameters-secrets-token", token)
+        .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        .body(bytes::Bytes::new())
+        .unwrap();
+    let peer = Peer { address: Some("127.0.0.1:1".into()), ..Peer::default() };
+    endpoint.call(&peer, request).await.status().as_u16()
+}

@@ -1,0 +1,44 @@
+//! [`Watch`]: carries what change sources tell to the journal.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lockstep_core::{Alias, Call, ChangeSource, Journal};
+
+/// Change sources, and the journal that they tell.
+pub struct Watch {
+    journal: Arc<dyn Journal>,
+    sources: BTreeMap<Alias, Box<dyn ChangeSource>>,
+}
+
+impl Watch {
+    pub(super) fn new(journal: Arc<dyn Journal>, sources: BTreeMap<Alias, Box<dyn ChangeSource>>) -> Self {
+        Self { journal, sources }
+    }
+
+    /// One task per source, which runs until it is dropped. `call` makes a call for each append.
+    pub fn tasks(
+        self,
+        call: impl Fn() -> Call + Clone + Send + Sync + 'static,
+    ) -> Vec<impl Future<Output = ()> + Send + 'static> {
+        let journal = self.journal;
+        self.sources
+            .into_iter()
+            .map(|(alias, mut source)| {
+                let (journal, call) = (Arc::clone(&journal), call.clone());
+                async move {
+                    loop {
+                        let changes = source.next().await;
+                        if changes.is_empty() {
+                            continue;
+                        }
+                        match journal.append(&call(), &changes).await {
+                            Ok(_) => tracing::info!(provider = %alias, changes = changes.len(), "secrets changed"),
+                            Err(error) => tracing::warn!(provider = %alias, %error, "the journal took no changes"),
+                        }
+                    }
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,254 @@
+//! What no single value can say: ranges, addresses, and names that refer to one another. Everything wrong is listed.
+
+mod address;
+
+use std::time::Duration;
+
+use lockstep_core::{ErrorKind, Ttl};
+
+use crate::problem::Problem;
+use crate::settings::{MockSecret, Provider, Settings, Tls, Upstream};
+use crate::suggestion::hint;
+use crate::tree::Node;
+use crate::units::{Period, Size};
+
+/// Every alias that is written, also of providers with mistakes: who refers to those makes no second mistake.
+pub(crate) fn aliases(tree: &Node) -> Vec<String> {
+    tree.child("providers").map_or(&[][..], Node::entries).iter().map(|entry| entry.key.clone()).collect()
+}
+
+/// Looks at the whole.
+pub(crate) fn check(settings: &Settings, tree: &Node, aliases: &[String], problems: &mut Vec<Problem>) {
+    let mut checks = Checks { tree, problems };
+    checks.cache_and_freshness(settings);
+    checks.listen(settings);
+    checks.aws(settings, aliases);
+    checks.routes(settings, aliases);
+    for (alias, provider) in &settings.providers {
+        checks.provider(&format!("providers.{}", alias.0), provider);
+    }
+    for (index, reference) in settings.prefetch.iter().enumerate() {
+        if let Some(alias) = &reference.parsed.alias {
+            checks.alias(&format!("prefetch.{index}"), alias.as_str(), aliases);
+        }
+    }
+}
+
+const MILLIS: fn(u64) -> Duration = Duration::from_millis;
+const HOURS: fn(u64) -> Duration = Duration::from_hours;
+const ZERO: Duration = Duration::ZERO;
+
+struct Checks<'a> {
+    tree: &'a Node,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Checks<'_> {
+    fn wrong(&mut self, key: &str, message: impl Into<String>) {
+        self.problems.push(Problem::new(self.tree.place_of(key), key, message));
+    }
+
+    fn period(&mut self, key: &str, value: Period, least: Duration, most: Duration) {
+        if value.get() < least || value.get() > most {
+            let (least, most) = (Period::of(least), Period::of(most));
+            self.wrong(key, format!("{value} is out of range; write from {least} to {most}"));
+        }
+    }
+
+    fn number(&mut self, key: &str, value: u32, least: u32, most: u32) {
+        if value < least || value > most {
+            self.wrong(key, format!("{value} is out of range; write from {least} to {most}"));
+        }
+    }
+
+    fn size(&mut self, key: &str, value: Size, least: u64, most: u64) {
+        let (least, most) = (Size::of(least), Size::of(most));
+        if value < least || value > most {
+            self.wrong(key, format!("{value} is out of range; write from {least} to {most}"));
+        }
+    }
+
+    fn cache_and_freshness(&mut self, settings: &Settings) {
+        let cache = &settings.cache;
+        self.period("cache.ttl", cache.ttl, ZERO, Ttl::MAX);
+        self.period("cache.ttl_with_journal", cache.ttl_with_journal, ZERO, Ttl::MAX);
+        self.period("cache.refresh_ahead", cache.refresh_ahead, ZERO, Ttl::MAX);
+        self.number("cache.max_entries", cache.max_entries, 1, 1_000_000);
+        self.size("cache.max_bytes", cache.max_bytes, 64 << 10, Size::MAX);
+        self.period("cache.negative_ttl", cache.negative_ttl, ZERO, HOURS(1));
+        self.period("cache.max_stale", cache.max_stale, ZERO, HOURS(7 * 24));
+        self.period("cache.pin_recheck", cache.pin_recheck, MILLIS(1000), HOURS(24));
+        let freshness = &settings.freshness;
+        self.period("freshness.max_staleness", freshness.max_staleness, MILLIS(100), HOURS(1));
+        self.period("freshness.settle", freshness.settle, ZERO, HOURS(1));
+        self.period("freshness.check_timeout", freshness.check_timeout, MILLIS(10), MILLIS(30_000));
+        self.period("audit.flush", settings.audit.flush, MILLIS(10), HOURS(1));
+    }
+
+    fn listen(&mut self, settings: &Settings) {
+        let listen = &settings.listen;
+        if listen.allow_remote {
+            self.wrong(
+                "listen.allow_remote",
+                "listening beyond this machine needs TLS, which this build does not have; remove it, and put a proxy \
+                 that speaks TLS on the same machine",
+            );
+        } else if !listen.address.ip().is_loopback() {
+            let port = listen.address.port();
+            let message = format!("{} is not a loopback address; write `127.0.0.1:{port}`", listen.address.ip());
+            self.wrong("listen.address", message);
+        }
+        self.number("listen.max_connections", listen.max_connections, 1, 10_000);
+        self.size("listen.max_header_bytes", listen.max_header_bytes, 1 << 10, 1 << 20);
+        self.size("listen.max_body_bytes", listen.max_body_bytes, 0, 16 << 20);
+        let ten_minutes = Duration::from_mins(10);
+        self.period("listen.header_timeout", listen.header_timeout, MILLIS(10), ten_minutes);
+        self.period("listen.body_timeout", listen.body_timeout, MILLIS(10), ten_minutes);
+        self.period("listen.request_timeout", listen.request_timeout, MILLIS(10), Duration::from_mins(15));
+        self.period("listen.write_timeout", listen.write_timeout, MILLIS(10), ten_minutes);
+        self.number("listen.max_batch_items", listen.max_batch_items, 1, 1000);
+        self.period("listen.idle_timeout", listen.idle_timeout, MILLIS(10), HOURS(1));
+        self.period("listen.stop_timeout", listen.stop_timeout, ZERO, ten_minutes);
+        if listen.unix_socket.is_none() && !listen.socket_users.is_empty() {
+            let message = "users are known on a Unix socket only; write `unix_socket` too, or remove this";
+            self.wrong("listen.socket_users", message);
+        }
+        for (index, host) in listen.allowed_hosts.iter().enumerate() {
+            let is_name = host.parse::<http::uri::Authority>().is_ok_and(|authority| authority.host() == host);
+            if !is_name {
+                let key = format!("listen.allowed_hosts.{index}");
+                self.wrong(&key, "this is no name of a host; write it without port, for example `lockstep.internal`");
+            }
+        }
+    }
+
+    fn aws(&mut self, settings: &Settings, aliases: &[String]) {
+        let aws = &settings.aws;
+        if !(aws.path_prefix.starts_with('/') && aws.path_prefix.ends_with('/') && aws.path_prefix.len() > 2) {
+            self.wrong("aws.path_prefix", "a prefix begins and ends with `/`; write for example `/v1/`");
+        }
+        for (role, alias) in &aws.roles {
+            self.alias(&format!("aws.roles.{role}"), alias.0.as_str(), aliases);
+        }
+        for (key, alias) in [
+            ("aws.secrets_manager", &aws.secrets_manager),
+            ("aws.parameter_store", &aws.parameter_store),
+            ("aws.parameter_store_encrypted", &aws.parameter_store_encrypted),
+        ] {
+            if let Some(alias) = alias {
+                self.alias(key, alias.0.as_str(), aliases);
+            }
+        }
+        for (index, header) in aws.ssrf_headers.iter().enumerate() {
+            if header.parse::<http::HeaderName>().is_err() {
+                let message = "this is no name of a header; write for example `X-Aws-Parameters-Secrets-Token`";
+                self.wrong(&format!("aws.ssrf_headers.{index}"), message);
+            }
+        }
+        if aws.ssrf_headers.is_empty() {
+            self.wrong("aws.ssrf_headers", "without a header no caller can show the token; name one");
+        }
+    }
+
+    fn routes(&mut self, settings: &Settings, aliases: &[String]) {
+        for (index, route) in settings.routes.iter().enumerate() {
+            let key = format!("routes.{index}");
+            if route.providers.is_empty() {
+                self.wrong(&format!("{key}.providers"), "a route needs a provider; write for example `[\"aws\"]`");
+            }
+            for (position, alias) in route.providers.iter().enumerate() {
+                self.alias(&format!("{key}.providers.{position}"), alias.0.as_str(), aliases);
+            }
+            if let Some(ttl) = route.ttl {
+                self.period(&format!("{key}.ttl"), ttl, ZERO, Ttl::MAX);
+            }
+            if let Some(bound) = route.max_staleness {
+                self.period(&format!("{key}.max_staleness"), bound, MILLIS(100), HOURS(1));
+            }
+        }
+    }
+
+    fn alias(&mut self, key: &str, alias: &str, aliases: &[String]) {
+        if aliases.iter().any(|known| known == alias) {
+            return;
+        }
+        let hint = hint(alias, aliases.iter().map(String::as_str));
+        self.wrong(key, format!("there is no provider `{alias}`{hint}"));
+    }
+
+    fn provider(&mut self, key: &str, provider: &Provider) {
+        if let Some(ttl) = provider.ttl() {
+            self.period(&format!("{key}.ttl"), ttl, ZERO, Ttl::MAX);
+        }
+        self.upstream(&format!("{key}.upstream"), provider.upstream());
+        match provider {
+            Provider::AwsSecretsManager(settings) => {
+                self.address(&format!("{key}.endpoint"), settings.endpoint.as_deref(), settings.insecure);
+                self.tls(key, &settings.tls);
+            }
+            Provider::AwsParameterStore(settings) => {
+                self.address(&format!("{key}.endpoint"), settings.endpoint.as_deref(), settings.insecure);
+                self.tls(key, &settings.tls);
+            }
+            Provider::Vault(settings) => {
+                self.address(&format!("{key}.address"), Some(&settings.address), settings.insecure);
+                self.tls(key, &settings.tls);
+            }
+            Provider::File(settings) => {
+                if settings.path.as_os_str().is_empty() {
+                    self.wrong(&format!("{key}.path"), "the path is empty; write for example `secrets.yaml`");
+                }
+                self.period(&format!("{key}.poll"), settings.poll, MILLIS(10), HOURS(1));
+            }
+            Provider::Mock(settings) => {
+                self.period(&format!("{key}.delay"), settings.delay, ZERO, HOURS(1));
+                for (name, secret) in &settings.secrets {
+                    self.mock_secret(&format!("{key}.secrets"), name, secret);
+                }
+            }
+        }
+    }
+
+    fn mock_secret(&mut self, key: &str, name: &str, secret: &MockSecret) {
+        if let Err(error) = lockstep_core::SecretName::parse(name) {
+            self.wrong(key, error.to_string());
+        }
+        self.period(key, secret.delay, ZERO, HOURS(1));
+        if let Some(code) = &secret.error
+            && error_kind(code).is_none()
+        {
+            let hint = hint(code, ErrorKind::ALL.iter().map(|kind| kind.code()));
+            self.wrong(key, format!("the error is not one of Lockstep's{hint}"));
+        }
+    }
+
+    fn address(&mut self, key: &str, address: Option<&str>, insecure: bool) {
+        if let Some(address) = address
+            && let Err(message) = address::check(address, insecure)
+        {
+            self.wrong(key, message);
+        }
+    }
+
+    fn tls(&mut self, key: &str, tls: &Tls) {
+        if tls.client_cert.is_some() != tls.client_key.is_some() {
+            self.wrong(&format!("{key}.tls"), "a client certificate needs its key; write both or neither");
+        }
+    }
+
+    fn upstream(&mut self, key: &str, upstream: &Upstream) {
+        let ten_minutes = Duration::from_mins(10);
+        self.period(&format!("{key}.timeout"), upstream.timeout, ZERO, ten_minutes);
+        self.number(&format!("{key}.attempts"), upstream.attempts, 0, 10);
+        self.number(&format!("{key}.throttled_attempts"), upstream.throttled_attempts, 0, 10);
+        self.period(&format!("{key}.backoff"), upstream.backoff, ZERO, ten_minutes);
+        self.period(&format!("{key}.throttled_backoff"), upstream.throttled_backoff, ZERO, ten_minutes);
+        self.period(&format!("{key}.max_backoff"), upstream.max_backoff, ZERO, ten_minutes);
+        self.period(&format!("{key}.breaker_reset"), upstream.breaker_reset, ZERO, HOURS(1));
+    }
+}
+
+/// The kind that has this code.
+pub(crate) fn error_kind(code: &str) -> Option<ErrorKind> {
+    ErrorKind::ALL.into_iter().find(|kind| kind.code() == code)
+}

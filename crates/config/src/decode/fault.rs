@@ -1,0 +1,150 @@
+//! [`Fault`]: what serde found wrong, with the path to it, before it becomes a [`Problem`].
+
+use std::fmt;
+
+use serde::de::{Expected, Unexpected};
+
+use crate::place::Place;
+use crate::problem::Problem;
+use crate::suggestion::{hint, nearest};
+use crate::tree::{Step, dotted};
+
+/// One thing that serde found wrong.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    what: What,
+    place: Option<Place>,
+    /// From the innermost step outwards.
+    path: Vec<Step>,
+    tag: Option<&'static str>,
+}
+
+#[derive(Debug)]
+enum What {
+    UnknownKey(&'static [&'static str]),
+    UnknownWord(String, &'static [&'static str]),
+    Missing(String),
+    Other(String),
+}
+
+impl Fault {
+    pub(crate) fn custom_text(message: impl Into<String>) -> Self {
+        What::Other(message.into()).into()
+    }
+
+    /// A table that should say which variant it is, and doesn't.
+    pub(crate) fn missing_tag(tag: &str, variants: &[&str]) -> Self {
+        let words: Vec<_> = variants.iter().map(|word| format!("`{tag} = \"{word}\"`")).collect();
+        Self::custom_text(format!("`{tag}` is missing; write one of {}", words.join(", ")))
+    }
+
+    /// Sets the place, unless an inner part has.
+    pub(crate) fn at(mut self, place: &Place) -> Self {
+        self.place.get_or_insert_with(|| place.clone());
+        self
+    }
+
+    pub(crate) fn under(mut self, step: Step) -> Self {
+        self.path.push(step);
+        self
+    }
+
+    pub(crate) fn of_tag(mut self, tag: &'static str) -> Self {
+        self.tag = Some(tag);
+        self
+    }
+
+    /// From the root to what has to go.
+    pub(crate) fn path(&self) -> Vec<Step> {
+        self.path.iter().rev().cloned().collect()
+    }
+
+    /// The key that is missing, if that is what is wrong.
+    pub(crate) fn missing(&self) -> Option<&str> {
+        match &self.what {
+            What::Missing(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn into_problem(self) -> Problem {
+        let mut path = self.path();
+        let message = match self.what {
+            What::UnknownKey([]) => "nothing may stand here; remove it".to_owned(),
+            What::UnknownKey(known) => {
+                let written = path.last().map(|step| dotted(std::slice::from_ref(step))).unwrap_or_default();
+                format!("there is no such key{}", hint(&written, known.iter().copied()))
+            }
+            What::UnknownWord(written, known) => {
+                let hint = hint(&written, known.iter().copied());
+                // A typo is near a word that we know; anything else may be a secret in the wrong place.
+                if nearest(&written, known.iter().copied()).is_some() {
+                    format!("`{written}` is not known{hint}")
+                } else {
+                    format!("this word is not known{hint}")
+                }
+            }
+            What::Missing(key) => format!("`{key}` is missing; add it"),
+            What::Other(message) => message,
+        };
+        path.extend(self.tag.map(|tag| Step::Key(tag.to_owned())));
+        Problem::new(self.place.unwrap_or(Place::Default), dotted(&path), message)
+    }
+}
+
+impl From<What> for Fault {
+    fn from(what: What) -> Self {
+        Self { what, place: None, path: Vec::new(), tag: None }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration is wrong")
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl serde::de::Error for Fault {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::custom_text(message.to_string())
+    }
+
+    /// Serde would quote the value here; only its kind is safe to show.
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom_text(format!("{} is written here; write {expected}", kind(&unexpected)))
+    }
+
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let expected = match expected.to_string().as_str() {
+            "u16" => format!("a whole number up to {}", u16::MAX),
+            "u32" => format!("a whole number up to {}", u32::MAX),
+            other => other.to_owned(),
+        };
+        Self::custom_text(format!("{} does not fit here; write {expected}", kind(&unexpected)))
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        What::UnknownWord(variant.to_owned(), expected).into()
+    }
+
+    fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
+        What::UnknownKey(expected).into()
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        What::Missing(field.to_owned()).into()
+    }
+}
+
+fn kind(unexpected: &Unexpected<'_>) -> &'static str {
+    match unexpected {
+        Unexpected::Bool(_) => "a boolean",
+        Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => "a number",
+        Unexpected::Str(_) | Unexpected::Char(_) | Unexpected::Bytes(_) => "a string",
+        Unexpected::Seq => "a list",
+        Unexpected::Map => "a table",
+        _ => "something else",
+    }
+}

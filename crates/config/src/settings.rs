@@ -1,0 +1,73 @@
+//! [`Settings`]: every key of the configuration, as serde reads it, with its default. Nothing is checked here but what
+//! one value alone can say; `checks` looks at the whole.
+//!
+//! Every layer that a request passes can be switched off:
+//!
+//! | layer | off with |
+//! |---|---|
+//! | audit | `audit.sink = "none"` |
+//! | metrics | `metrics.enabled = false` |
+//! | trace | `trace.enabled = false` |
+//! | plan | no `[[routes]]` |
+//! | authorize | `auth.allow = ["**"]`, which is the default |
+//! | freshness | no `freshness.journal`, which is the default |
+//! | cache | `cache.ttl = 0` and `cache.ttl_with_journal = 0` |
+//! | refresh ahead, stale values, remembered misses | `cache.refresh_ahead`, `cache.max_stale`, `cache.negative_ttl = 0` |
+//! | single flight, jitter | `cache.single_flight = false`, `cache.jitter = false` |
+//! | breaker | `providers.<alias>.upstream.breaker_failures = 0` |
+//! | retry | `providers.<alias>.upstream.attempts = 0` and `throttled_attempts = 0` |
+//! | rate limit | `providers.<alias>.upstream.rate_per_second = 0` |
+//! | timeout per attempt | `providers.<alias>.upstream.timeout = 0` |
+//! | AWS surface | `aws.enabled = false` |
+
+mod cache;
+mod host;
+mod provider;
+mod route;
+mod upstream;
+mod words;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::cache::{Cache, Freshness, Journal};
+pub use self::host::{Audit, AuditHits, AuditSinkKind, Auth, Aws, Listen, Log, LogFormat, LogLevel, Metrics, Trace};
+pub use self::provider::{
+    AwsParameterStore, AwsSecretsManager, File, Mock, MockSecret, MockValue, Provider, Vault, VaultAuth, VaultMount,
+};
+pub use self::route::Route;
+pub use self::upstream::{Tls, Upstream};
+pub use self::words::{AliasName, AllowRule, Credential, Glob, Reference};
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Secrets to read at start, before anybody asks: references such as `db/creds` or `vault://db/creds`. The variable
+    /// `LOCKSTEP_PREFETCH` holds the same, with commas between them.
+    pub prefetch: Vec<Reference>,
+    /// The cache.
+    pub cache: Cache,
+    /// The journal, and how far behind it this instance may be.
+    pub freshness: Freshness,
+    /// The providers, by alias. Without any, AWS Secrets Manager (`aws`) and Parameter Store (`ssm`) of `AWS_REGION`.
+    pub providers: BTreeMap<AliasName, Provider>,
+    /// Which providers answer which names. The first route that matches decides.
+    pub routes: Vec<Route>,
+    /// The endpoint.
+    pub listen: Listen,
+    /// The surface that is compatible with AWS's Lambda extension and agent.
+    pub aws: Aws,
+    /// What callers may read.
+    pub auth: Auth,
+    /// The audit log.
+    pub audit: Audit,
+    /// The log.
+    pub log: Log,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Traces.
+    pub trace: Trace,
+}

@@ -1,0 +1,355 @@
+//! What the host does with the configuration: the endpoint, its AWS surface, callers, audit, log, metrics, traces.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lockstep_auth::TOKEN_VARIABLES;
+use serde::{Deserialize, Serialize};
+
+use super::{AliasName, AllowRule, Credential};
+use crate::units::{Period, Size};
+
+/// `[listen]`: the endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    /// Address and port. Loopback only: this build has no TLS to listen with. Port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Listens on this Unix socket instead; callers are told apart by the user that the kernel names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unix_socket: Option<PathBuf>,
+    /// The local token. Else `aws.ssrf_env_variables` are looked at, else one is made and printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Credential>,
+    /// Users (by number) who need no token on `unix_socket`, as the kernel tells who they are. The socket is open to the
+    /// user of this process and to root alone, so only these two mean something.
+    pub socket_users: Vec<u32>,
+    /// Names that may stand in the `Host` header, without a port, besides `127.0.0.1`, `[::1]` and `localhost`.
+    pub allowed_hosts: Vec<String>,
+    /// Listening beyond this machine needs TLS, which this build does not have; `true` is refused.
+    pub allow_remote: bool,
+    /// Connections at the same time, from 1 to 10000; more are answered 429.
+    pub max_connections: u32,
+    /// Bytes of a request's head, from 1KiB to 1MiB.
+    pub max_header_bytes: Size,
+    /// Bytes of a request's body, at most 16MiB.
+    pub max_body_bytes: Size,
+    /// How long a request's head may take; from 10ms to 10m.
+    pub header_timeout: Period,
+    /// How long a request's body may take; from 10ms to 10m.
+    pub body_timeout: Period,
+    /// How long an answer may take; from 10ms to 15m.
+    pub request_timeout: Period,
+    /// How long a caller may take to read its answer; from 10ms to 10m.
+    pub write_timeout: Period,
+    /// How long a connection may be idle; from 10ms to 1h.
+    pub idle_timeout: Period,
+    /// How long a stop waits for requests that are under way; at most 10m.
+    pub stop_timeout: Period,
+    /// Secrets that one batch may ask for, from 1 to 1000.
+    pub max_batch_items: u32,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 2773)),
+            unix_socket: None,
+            token: None,
+            socket_users: Vec::new(),
+            allowed_hosts: Vec::new(),
+            allow_remote: false,
+            max_connections: 800,
+            max_header_bytes: Size::of(16 << 10),
+            max_body_bytes: Size::of(256 << 10),
+            header_timeout: Period::of(Duration::from_secs(5)),
+            body_timeout: Period::of(Duration::from_secs(10)),
+            request_timeout: Period::of(Duration::from_secs(30)),
+            write_timeout: Period::of(Duration::from_secs(10)),
+            idle_timeout: Period::of(Duration::from_mins(1)),
+            stop_timeout: Period::of(Duration::from_secs(5)),
+            max_batch_items: 100,
+        }
+    }
+}
+
+/// `[aws]`: the surface that is compatible with AWS's Lambda extension and agent.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Aws {
+    /// Whether the surface is there at all.
+    pub enabled: bool,
+    /// What the path style begins with, such as `/v1/` in `/v1/<name>`.
+    pub path_prefix: String,
+    /// The provider behind `/secretsmanager/get` and the path style; else the first one of type
+    /// `aws-secrets-manager`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets_manager: Option<AliasName>,
+    /// The provider behind `/systemsmanager/parameters/get` with decryption; else the first one of type
+    /// `aws-parameter-store` that decrypts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter_store: Option<AliasName>,
+    /// The same without decryption; else one is made from the one above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter_store_encrypted: Option<AliasName>,
+    /// Roles that a caller may name as `roleArn`, and the provider that reads with each. Any other is refused.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, AliasName>,
+    /// Headers that may hold the local token.
+    pub ssrf_headers: Vec<String>,
+    /// Variables that may hold the local token, or `file://` and the path of a file that does; the first one set
+    /// counts.
+    pub ssrf_env_variables: Vec<String>,
+}
+
+impl Default for Aws {
+    fn default() -> Self {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        Self {
+            enabled: true,
+            path_prefix: "/v1/".to_owned(),
+            secrets_manager: None,
+            parameter_store: None,
+            parameter_store_encrypted: None,
+            roles: BTreeMap::new(),
+            ssrf_headers: owned(&["X-Aws-Parameters-Secrets-Token", "X-Vault-Token"]),
+            ssrf_env_variables: owned(&TOKEN_VARIABLES),
+        }
+    }
+}
+
+/// `[auth]`: what callers may read.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// Patterns of the names that may be used, or `alias://pattern` for the names of one provider. `["**"]` allows every
+    /// name, `[]` none.
+    pub allow: Vec<AllowRule>,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self { allow: vec![AllowRule("**".to_owned())] }
+    }
+}
+
+/// `[audit]`: one line of JSON per access, never with a value.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Audit {
+    /// Where records go: `stderr`, `stdout`, `none`, or `{ file = "PATH" }`.
+    pub sink: AuditSinkKind,
+    /// `summary` folds cached hits into exact counts per name and caller; `full` writes one record each.
+    pub hits: AuditHits,
+    /// How often folded counts are written; from 10ms to 1h.
+    pub flush: Period,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { sink: AuditSinkKind::Stderr, hits: AuditHits::Summary, flush: Period::of(Duration::from_secs(10)) }
+    }
+}
+
+/// Where audit records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditSinkKind {
+    /// Standard error.
+    Stderr,
+    /// Standard output.
+    Stdout,
+    /// Nowhere.
+    None,
+    /// This file, which is only appended to; a relative path begins at the configuration's folder.
+    File(PathBuf),
+}
+
+/// How cached hits are audited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum AuditHits {
+    /// Folded into exact counts.
+    Summary,
+    /// One record each.
+    Full,
+}
+
+/// `[log]`: the log on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// What is logged: this and everything more severe.
+    pub level: LogLevel,
+    /// Lines for people or for machines.
+    pub format: LogFormat,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Nothing.
+    None,
+    /// What failed.
+    Error,
+    /// What may fail.
+    Warn,
+    /// Starts, stops and what an operator should know.
+    #[default]
+    Info,
+    /// Every request.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// `[metrics]`: numbers at `/metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// Whether anything is counted; without it, there is no `/metrics`.
+    pub enabled: bool,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// `[trace]`: W3C trace context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Trace {
+    /// Whether a caller's `traceparent` is taken over into logs and provider calls.
+    pub enabled: bool,
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// A sink is a word or a table, so its serde stands apart.
+mod sink {
+    use std::fmt;
+    use std::path::PathBuf;
+
+    use serde::de::{Error, MapAccess, Visitor};
+    use serde::ser::SerializeMap;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::AuditSinkKind;
+
+    const SINK: &str = "`\"stderr\"`, `\"stdout\"`, `\"none\"` or `{ file = \"PATH\" }`";
+
+    impl<'de> Deserialize<'de> for AuditSinkKind {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(Written)
+        }
+    }
+
+    struct Written;
+
+    impl<'de> Visitor<'de> for Written {
+        type Value = AuditSinkKind;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(SINK)
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<AuditSinkKind, E> {
+            match text {
+                "stderr" => Ok(AuditSinkKind::Stderr),
+                "stdout" => Ok(AuditSinkKind::Stdout),
+                "none" => Ok(AuditSinkKind::None),
+                _ => Err(E::custom(format!("this is no place for audit records; write {SINK}"))),
+            }
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AuditSinkKind, A::Error> {
+            let wrong = || A::Error::custom(format!("write {SINK}"));
+            let path = match map.next_key::<String>()?.as_deref() {
+                Some("file") => map.next_value::<PathBuf>()?,
+                _ => return Err(wrong()),
+            };
+            if map.next_key::<String>()?.is_some() || path.as_os_str().is_empty() {
+                return Err(wrong());
+            }
+            Ok(AuditSinkKind::File(path))
+        }
+    }
+
+    impl Serialize for AuditSinkKind {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            match self {
+                Self::Stderr => serializer.serialize_str("stderr"),
+                Self::Stdout => serializer.serialize_str("stdout"),
+                Self::None => serializer.serialize_str("none"),
+                Self::File(path) => {
+                    let mut map = serializer.serialize_map(Some(1))?;
+                    map.serialize_entry("file", path)?;
+                    map.end()
+                }
+            }
+        }
+    }
+
+    #[cfg(feature = "schema")]
+    impl schemars::JsonSchema for AuditSinkKind {
+        fn schema_name() -> std::borrow::Cow<'static, str> {
+            "AuditSink".into()
+        }
+        fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+            schemars::json_schema!({
+                "oneOf": [
+                    { "enum": ["stderr", "stdout", "none"] },
+                    {
+                        "type": "object",
+                        "properties": { "file": { "type": "string", "minLength": 1 } },
+                        "required": ["file"],
+                        "additionalProperties": false,
+                    },
+                ],
+            })
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! What a person sees who has written something wrong, and what holds where nothing is written.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use lockstep_core::Env;
+
+use crate::{Config, Document, Format, Problems};
+
+pub(crate) struct Variables(BTreeMap<String, String>);
+
+impl Variables {
+    pub(crate) fn new(variables: &[(&str, &str)]) -> Self {
+        Self(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+}
+
+impl Env for Variables {
+    fn var(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned().filter(|value| !value.is_empty())
+    }
+}
+
+pub(crate) fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, Problems> {
+    let variables = Variables::new(variables);
+    let document = Document { name: "lockstep.toml", format: Format::Either, text, folder: Path::new("") };
+    Config::load(Some(document), &variables, &variables.names())
+}
+
+fn without_document(variables: &[(&str, &str)]) -> Result<Config, Problems> {
+    let variables = Variables::new(variables);
+    Config::load(None, &variables, &variables.names())
+}
+
+fn problems(text: &str, variables: &[(&str, &str)]) -> String {
+    load(text, variables).expect_err(text).to_string()
+}
+
+#[test]
+fn a_mistake_is_shown_with_its_place_and_what_to_write_instead() {
+    for (text, expected) in [
+        ("[cache]\ntll = \"5m\"", "lockstep.toml:2:1: `cache.tll`: there is no such key; did you mean `ttl`?"),
+        ("\n[cahce]\n", "lockstep.toml:2:2: `cahce`: there is no such key; did you mean `cache`?"),
+        (
+            "[cache]\nttl = 300",
+            "lockstep.toml:2:7: `cache.ttl`: this has no unit; write a duration up to 30 days with its unit, such as \
+             \"250ms\", \"30s\", \"5m\" or \"1h\"",
+        ),
+        ("[cache]\nttl = \"25h\"", "lockstep.toml:2:7: `cache.ttl`: 25h is out of range; write from 0s to 1d"),
+        (
+            "[cache]\nmax_bytes = \"32MB\"",
+            "lockstep.toml:2:13: `cache.max_bytes`: this can't be read; write a size up to 16GiB with its unit, such \
+             as \"512KiB\" or \"32MiB\"",
+        ),
+        (
+            "[cache]\nmax_entries = 0",
+            "lockstep.toml:2:15: `cache.max_entries`: 0 is out of range; write from 1 to 1000000",
+        ),
+        ("[cache]\nmax_entries = -1", "lockstep.toml:2:15: `cache.max_entries`: write a whole number, not negative"),
+        ("[cache]\njitter = \"yes\"", "lockstep.toml:2:10: `cache.jitter`: write `true` or `false`"),
+        ("cache = 1", "lockstep.toml:1:9: `cache`: a number is written here; write a table"),
+        (
+            "[providers.a]\ntype = \"valt\"",
+            "lockstep.toml:2:8: `providers.a.type`: `valt` is not known; did you mean `vault`?",
+        ),
+        (
+            "[providers.a]\nregion = \"eu-west-1\"",
+            "lockstep.toml:1:1: `providers.a`: `type` is missing; write one of `type = \"aws-secrets-manager\"`, `type \
+             = \"aws-parameter-store\"`, `type = \"vault\"`, `type = \"file\"`, `type = \"mock\"`",
+        ),
+        ("[providers.a]\ntype = \"file\"", "lockstep.toml:1:1: `providers.a`: `path` is missing; add it"),
+        (
+            "[providers.a]\ntype = \"file\"\npath = \"s.yaml\"\npoll = \"1ms\"",
+            "lockstep.toml:4:8: `providers.a.poll`: 1ms is out of range; write from 10ms to 1h",
+        ),
+        (
+            "[providers.A]\ntype = \"mock\"",
+            "lockstep.toml:1:12: `providers.A`: a provider's alias is 1 to 63 lower-case letters, digits, `-` and `_`, \
+             beginning with a letter, such as `aws`",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = \"http://vault.internal\"",
+            "lockstep.toml:3:11: `providers.v.address`: `http://` to another machine would send secrets in the clear; \
+             write `https://`, or add `insecure = true` if that is what you want",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"approle\" }",
+            "lockstep.toml:4:8: `providers.v.auth`: `role_id` is missing; add it",
+        ),
+        (
+            "[[routes]]\nmatch = \"**\"\nproviders = [\"vualt\"]\n[providers.vault]\ntype = \"mock\"",
+            "lockstep.toml:3:14: `routes.0.providers.0`: there is no provider `vualt`; did you mean `vault`?",
+        ),
+        (
+            "[[routes]]\nmatch = \"db**\"\nproviders = [\"a\"]\n[providers.a]\ntype = \"mock\"",
+            "lockstep.toml:2:9: `routes.0.match`: `**` stands for whole segments; write `db/**` or `**/db`, or one \
+             `*` for a part of a segment",
+        ),
+        (
+            "[freshness]\njournal = \"dynamodb://t\"",
+            "lockstep.toml:2:11: `freshness.journal`: a journal of the kind `dynamodb` comes later and is not in this \
+             build; write `memory://`, or leave `journal` out and rely on the TTL",
+        ),
+        (
+            "[freshness]\non_outage = \"server\"",
+            "lockstep.toml:2:13: `freshness.on_outage`: `server` is not known; did you mean `serve`?",
+        ),
+        (
+            "[listen]\naddress = \"0.0.0.0:80\"",
+            "lockstep.toml:2:11: `listen.address`: 0.0.0.0 is not a loopback address; write `127.0.0.1:80`",
+        ),
+        (
+            "[listen]\nsocket_users = [1000]",
+            "lockstep.toml:2:16: `listen.socket_users`: users are known on a Unix socket only; write `unix_socket` \
+             too, or remove this",
+        ),
+        (
+            "[listen]\ntoken = { path = \"x\" }",
+            "lockstep.toml:2:9: `listen.token`: write either `{ env = \"NAME\" }` or `{ file = \"PATH\" }`",
+        ),
+        (
+            "[audit]\nsink = \"syslog\"",
+            "lockstep.toml:2:8: `audit.sink`: this is no place for audit records; write `\"stderr\"`, `\"stdout\"`, \
+             `\"none\"` or `{ file = \"PATH\" }`",
+        ),
+        (
+            "prefetch = [\"nope://x\"]",
+            "lockstep.toml:1:13: `prefetch.0`: there is no provider `nope`; write one of `aws`, `ssm`",
+        ),
+        (
+            "[cache]\nttl = ",
+            "lockstep.toml:2:7: this is not TOML: string values must be quoted, expected literal string",
+        ),
+        (
+            "{\n  \"cache\": { \"tll\": 1 }\n}",
+            "lockstep.toml:2:14: `cache.tll`: there is no such key; did you mean `ttl`?",
+        ),
+        ("{ \"cache\": {}, \"cache\": {} }", "lockstep.toml:1:16: `cache`: this key stands twice; keep one"),
+        ("{ \"cache\": ", "lockstep.toml:1:11: this is not JSON"),
+    ] {
+        assert_eq!(problems(text, &[]), expected, "{text}");
+    }
+}
+
+#[test]
+fn every_mistake_of_a_text_is_listed_in_its_order() {
+    let text = r#"
+prefetch = ["a//b"]
+[cache]
+tll = "5m"
+max_entries = "many"
+[providers.fallback]
+type = "file"
+paht = "x"
+[[routes]]
+match = "**"
+providers = ["fallback", "fallbak"]
+colour = "red"
+"#;
+    let expected = "\
+lockstep.toml:2:13: `prefetch.0`: at byte 0 of the reference: the name has an empty segment; write `a/b`, without doubled or trailing `/`
+lockstep.toml:4:1: `cache.tll`: there is no such key; did you mean `ttl`?
+lockstep.toml:5:15: `cache.max_entries`: a string is written here; write a whole number
+lockstep.toml:6:1: `providers.fallback`: `path` is missing; add it
+lockstep.toml:8:1: `providers.fallback.paht`: there is no such key; did you mean `path`?
+lockstep.toml:11:26: `routes.0.providers.1`: there is no provider `fallbak`; did you mean `fallback`?
+lockstep.toml:12:1: `routes.0.colour`: there is no such key; write one of `fallback`, `match`, `max_staleness`, `providers`, `ttl`";
+    assert_eq!(problems(text, &[]), expected);
+}
+
+/// M1: break `invalid_type` in `decode/fault.rs`, the redaction of unknown words, or `error.message()` in `tree/toml.rs`.
+#[test]
+fn m1_a_secret_written_where_none_belongs_is_never_shown() {
+    let canary = "hunter2-canary";
+    for text in [
+        format!("[listen]\ntoken = \"{canary}\""),
+        format!(
+            "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = {{ method = \"token\", token = \"{canary}\" }}"
+        ),
+        format!("[providers.v]\ntype = \"vault\"\naddress = \"https://u:{canary}@v\""),
+        format!("[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\npassword = \"{canary}\""),
+        format!("[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = \"{canary}\""),
+        format!("[cache]\nttl = \"{canary}\""),
+        format!("[cache]\nmax_entries = \"{canary}\""),
+        format!("[freshness]\njournal = \"redis://:{canary}@host\""),
+        format!("[audit]\nsink = \"{canary}\""),
+        format!("[listen]\ntoken = {canary}"),
+        format!("[listen]\ntoken = \"{canary}"),
+        format!("{{ \"listen\": {{ \"token\": \"{canary}\" }}"),
+        format!("{{ \"listen\": {{ \"token\": \"{canary}\" }} }}"),
+    ] {
+        let problems = load(&text, &[]).expect_err(&text);
+        assert!(!format!("{problems} {problems:?}").contains(canary), "{problems}");
+    }
+    let by_variable = problems("", &[("LOCKSTEP__LISTEN__TOKEN", canary), ("LOCKSTEP_JOURNAL", canary)]);
+    assert!(!by_variable.contains(canary), "{by_variable}");
+}
+
+/// M1: break `Debug` or `Serialize` of `MockValue`.
+#[test]
+fn m1_the_shown_configuration_holds_no_value() {
+    let text = "[listen]\ntoken = { env = \"MY_TOKEN\" }\n[providers.m]\ntype = \"mock\"\n\
+                [providers.m.secrets.a]\nversions = [\"hunter2-canary\"]";
+    let config = load(text, &[("MY_TOKEN", "hunter2-canary")]).unwrap();
+    let shown = format!("{}{}{config:?}", config.to_toml(), config.to_json());
+    assert!(shown.contains("MY_TOKEN") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn what_is_shown_can_be_loaded_and_means_the_same() {
+    let text = r#"
+prefetch = ["db/creds#password"]
+[freshness]
+journal = "memory://"
+[providers.vault]
+type = "vault"
+address = "https://vault.internal:8200"
+auth = { method = "approle", role_id = "r", secret_id = { file = "id" } }
+mounts = { kv = "kv2" }
+[providers.aws]
+type = "aws-parameter-store"
+decrypt = false
+[[routes]]
+match = "db/**"
+providers = ["vault", "aws"]
+max_staleness = "10s"
+fallback = "next_first"
+[audit]
+sink = { file = "audit.log" }
+"#;
+    let config = load(text, &[]).unwrap();
+    let again = load(&config.to_toml(), &[]).unwrap();
+    assert_eq!(config.settings(), again.settings());
+    let again = load(&config.to_json().to_string(), &[]).unwrap();
+    assert_eq!(config.settings(), again.settings());
+}
+
+#[test]
+fn every_default_stands_in_the_shown_configuration() {
+    assert_eq!(without_document(&[]).unwrap().to_toml(), include_str!("../tests/defaults.toml"));
+}
+
+#[test]
+fn a_variable_overrides_the_text_and_every_default() {
+    let text = "[cache]\nttl = \"1m\"\n[providers.aws-eu]\ntype = \"mock\"\n[[routes]]\nmatch = \"**\"\nproviders = [\"aws-eu\"]";
+    let config = load(
+        text,
+        &[
+            ("LOCKSTEP__CACHE__TTL", "2m"),
+            ("LOCKSTEP__CACHE__MAX_ENTRIES", "7"),
+            ("LOCKSTEP__CACHE__JITTER", "false"),
+            ("LOCKSTEP__PROVIDERS__AWS_EU__TTL", "3s"),
+            ("LOCKSTEP__ROUTES__0__TTL", "4s"),
+            ("LOCKSTEP__ROUTES__1__MATCH", "x"),
+            ("LOCKSTEP__ROUTES__1__PROVIDERS", "aws-eu"),
+            ("LOCKSTEP__AUTH__ALLOW", r#"["db/**", "x"]"#),
+            ("LOCKSTEP__AUDIT__SINK", r#"{ "file": "a.log" }"#),
+            ("LOCKSTEP__LISTEN__TOKEN__ENV", "MY_TOKEN"),
+            ("LOCKSTEP_PREFETCH", "db/a, aws-eu://b#c"),
+            ("LOCKSTEP_JOURNAL", "memory://"),
+        ],
+    )
+    .unwrap();
+    let json = config.to_json();
+    for (pointer, expected) in [
+        ("/cache/ttl", "\"2m\""),
+        ("/cache/max_entries", "7"),
+        ("/cache/jitter", "false"),
+        ("/providers/aws-eu/ttl", "\"3s\""),
+        ("/routes/0/ttl", "\"4s\""),
+        ("/routes/1/providers", r#"["aws-eu"]"#),
+        ("/auth/allow", r#"["db/**","x"]"#),
+        ("/audit/sink/file", "\"a.log\""),
+        ("/listen/token/env", "\"MY_TOKEN\""),
+        ("/prefetch", r#"["db/a","aws-eu://b#c"]"#),
+        ("/freshness/journal", "\"memory://\""),
+    ] {
+        assert_eq!(json.pointer(pointer).map(ToString::to_string).as_deref(), Some(expected), "{pointer}");
+    }
+}
+
+#[test]
+fn a_wrong_override_is_named_by_its_variable() {
+    for (name, value, expected) in [
+        (
+            "LOCKSTEP__CACHE__TLL",
+            "5m",
+            "variable LOCKSTEP__CACHE__TLL: `cache.tll`: there is no such key; did you mean `ttl`?",
+        ),
+        (
+            "LOCKSTEP__CACHE__MAX_ENTRIES",
+            "many",
+            "variable LOCKSTEP__CACHE__MAX_ENTRIES: `cache.max_entries`: write a whole number, not negative",
+        ),
+        ("LOCKSTEP__CACHE", "x", "variable LOCKSTEP__CACHE: `cache`: this text is written here; write a table"),
+        (
+            "LOCKSTEP____X",
+            "x",
+            "variable LOCKSTEP____X: write `LOCKSTEP__SECTION__KEY`, for example `LOCKSTEP__CACHE__TTL`",
+        ),
+        (
+            "LOCKSTEP__ROUTES__9__TTL",
+            "5m",
+            "variable LOCKSTEP__ROUTES__9__TTL: `routes.9.ttl`: `9` is no item of this list; write a number from 0 to 1",
+        ),
+        (
+            "SECRETS_MANAGER_TTL",
+            "soon",
+            "variable SECRETS_MANAGER_TTL: write a whole number from 0 to 300, or unset it",
+        ),
+        (
+            "PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL",
+            "loud",
+            "variable PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL: write one of debug, info, warn, error, none, or unset it",
+        ),
+    ] {
+        assert_eq!(without_document(&[(name, value)]).expect_err(name).to_string(), expected);
+    }
+}
+
+#[test]
+fn the_variables_of_the_aws_extension_are_honoured_where_nothing_is_written() {
+    let config = without_document(&[
+        ("SECRETS_MANAGER_TTL", "60"),
+        ("SSM_PARAMETER_STORE_TTL", "900"),
+        ("SECRETS_MANAGER_TIMEOUT_MILLIS", "1500"),
+        ("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "3000"),
+        ("PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE", "12"),
+        ("PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL", "WARN"),
+        ("PARAMETERS_SECRETS_EXTENSION_MAX_CONNECTIONS", "3"),
+    ])
+    .unwrap();
+    let json = config.to_json();
+    for (pointer, expected) in [
+        ("/providers/aws/ttl", "\"1m\""),
+        ("/providers/aws/upstream/timeout", "\"1500ms\""),
+        ("/providers/ssm/ttl", "\"5m\""),
+        ("/listen/address", "\"127.0.0.1:3000\""),
+        ("/cache/max_entries", "12"),
+        ("/log/level", "\"warn\""),
+    ] {
+        assert_eq!(json.pointer(pointer).map(ToString::to_string).as_deref(), Some(expected), "{pointer}");
+    }
+    assert_eq!(config.notes(), ["SSM_PARAMETER_STORE_TTL is out of AWS's range from 0 to 300; 300 is used"]);
+}
+
+#[test]
+fn a_cache_that_aws_switches_off_is_off() {
+    for variable in
+        [("PARAMETERS_SECRETS_EXTENSION_CACHE_ENABLED", "FALSE"), ("PARAMETERS_SECRETS_EXTENSION_CACHE_SIZE", "0")]
+    {
+        let config = without_document(&[variable]).unwrap();
+        assert!(config.settings().cache.ttl.is_zero() && config.settings().cache.ttl_with_journal.is_zero());
+        assert!(
+            config.settings().providers.values().all(|provider| provider.ttl().is_some_and(crate::Period::is_zero))
+        );
+    }
+}
+
+#[test]
+fn what_is_written_comes_before_the_variables_of_the_aws_extension() {
+    let text = "[listen]\naddress = \"127.0.0.1:1\"\n[providers.m]\ntype = \"mock\"";
+    let config = load(
+        text,
+        &[("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "3000"), ("SECRETS_MANAGER_TTL", "60"), ("AWS_REGION", "x")],
+    )
+    .unwrap();
+    assert_eq!(config.settings().listen.address.port(), 1);
+    // R2: what is not configured is not there.
+    assert_eq!(config.settings().providers.len(), 1);
+}
+
+/// T3: break the range of `cache.ttl` in `checks.rs`, or the grammar of `Period`.
+#[test]
+fn t3_no_ttl_is_longer_than_a_day_or_unbounded() {
+    let keys = ["cache.ttl", "cache.ttl_with_journal", "providers.m.ttl", "routes.0.ttl", "cache.negative_ttl"];
+    let values = [
+        "-1",
+        "\"-1\"",
+        "\"-1s\"",
+        "18446744073709551615",
+        "\"18446744073709551615s\"",
+        "1e99",
+        "\"1e99\"",
+        "\"10y\"",
+        "\"31d\"",
+        "\"25h\"",
+        "inf",
+        "nan",
+        "true",
+        "[]",
+        "300",
+        "\"\"",
+    ];
+    for key in keys {
+        for value in values {
+            let (section, key) = key.rsplit_once('.').unwrap();
+            let text = match section {
+                "routes.0" => format!(
+                    "[providers.m]\ntype = \"mock\"\n[[routes]]\nmatch = \"**\"\nproviders = [\"m\"]\n{key} = {value}"
+                ),
+                "providers.m" => format!("[providers.m]\ntype = \"mock\"\n{key} = {value}"),
+                _ => format!("[{section}]\n{key} = {value}"),
+            };
+            assert!(load(&text, &[]).is_err(), "{text}");
+        }
+    }
+    // Zero is off, not for ever.
+    assert!(load("[cache]\nttl = 0", &[]).unwrap().settings().cache.ttl.is_zero());
+}
+
+/// L5: break the check of `listen.address` or `listen.allow_remote` in `checks.rs`.
+#[test]
+fn l5_an_address_beyond_this_machine_is_refused() {
+    for address in ["0.0.0.0:2773", "[::]:2773", "10.0.0.1:2773", "192.168.1.1:1", "[2001:db8::1]:1"] {
+        assert!(load(&format!("[listen]\naddress = \"{address}\""), &[]).is_err(), "{address}");
+        let text = format!("[listen]\naddress = \"{address}\"\nallow_remote = true");
+        assert!(problems(&text, &[]).contains("needs TLS"), "{address}");
+    }
+    for address in ["127.0.0.1:0", "127.9.9.9:1", "[::1]:2773"] {
+        assert!(load(&format!("[listen]\naddress = \"{address}\""), &[]).is_ok(), "{address}");
+    }
+}
+
+/// R2: break `deny_unknown_fields`, or add a provider that nobody configured.
+#[test]
+fn r2_nothing_executes_or_reads_files_or_variables_as_a_provider_unless_configured() {
+    let config = load("[providers.m]\ntype = \"mock\"", &[]).unwrap();
+    assert_eq!(config.settings().providers.values().map(crate::settings::Provider::kind).collect::<Vec<_>>(), ["mock"]);
+    let defaults = without_document(&[]).unwrap();
+    let kinds: Vec<_> = defaults.settings().providers.values().map(crate::settings::Provider::kind).collect();
+    assert_eq!(kinds, ["aws-secrets-manager", "aws-parameter-store"]);
+    for kind in ["exec", "env", "http", "https"] {
+        assert!(load(&format!("[providers.x]\ntype = \"{kind}\""), &[]).is_err(), "{kind}");
+    }
+}
+
+#[cfg(feature = "schema")]
+#[test]
+fn the_schema_that_is_checked_in_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/lockstep.schema.json");
+    assert!(
+        std::fs::read_to_string(path).unwrap() == crate::json_schema(),
+        "write it anew: lockstep config schema > crates/config/schema/lockstep.schema.json"
+    );
+}
