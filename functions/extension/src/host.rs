@@ -1,0 +1,122 @@
+//! [`Host`]: the ports of this process, and the configuration that it was given.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockstep_config::settings::AuditSinkKind;
+use lockstep_config::{Config, Document, Format, Ports};
+use lockstep_core::{AuditRecord, AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random, Result};
+use lockstep_native::{
+    AuditLines, HttpTransports, LocalFiles, OsRandom, ProcessEnv, SystemClock, TokioSpawn, TransportSettings,
+};
+use tokio::runtime::Handle;
+
+use crate::background::Background;
+
+/// Bytes of a configuration file.
+const MAX_CONFIG_BYTES: usize = 1 << 20;
+/// The variable with the path of the configuration.
+const PATH_VARIABLE: &str = "LOCKSTEP_CONFIG";
+/// The variable that may hold the configuration itself.
+const CONTENT_VARIABLE: &str = "LOCKSTEP_CONFIG_CONTENT";
+
+/// The ports of this process.
+pub(crate) struct Host {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) env: Arc<dyn Env>,
+    /// Work that ends.
+    pub(crate) background: Arc<Background>,
+    /// Work that goes on as long as the process does.
+    pub(crate) residents: TokioSpawn,
+    files: Arc<dyn Files>,
+    random: Arc<dyn Random>,
+}
+
+impl Host {
+    pub(crate) fn new(runtime: Handle) -> Self {
+        Self {
+            clock: Arc::new(SystemClock::new()),
+            env: Arc::new(ProcessEnv),
+            background: Arc::new(Background::new(runtime.clone())),
+            residents: TokioSpawn::new(runtime),
+            files: Arc::new(LocalFiles),
+            random: Arc::new(OsRandom::new()),
+        }
+    }
+
+    /// The configuration: the file of one variable, the text in another, or none.
+    pub(crate) fn config(&self) -> Result<Config> {
+        let names: Vec<_> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+        let load = |document: Option<Document<'_>>| Ok(Config::load(document, &*self.env, &names)?);
+        if let Some(path) = self.env.var(PATH_VARIABLE) {
+            let file = Path::new(&path);
+            let text = self.read(file)?;
+            let json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+            return load(Some(Document {
+                name: &path,
+                format: if json { Format::Json } else { Format::Toml },
+                text: &text,
+                folder: file.parent().unwrap_or(Path::new("")),
+            }));
+        }
+        let content = self.env.var(CONTENT_VARIABLE);
+        load(content.as_deref().map(|text| Document {
+            name: CONTENT_VARIABLE,
+            format: Format::Either,
+            text,
+            folder: Path::new(""),
+        }))
+    }
+
+    fn read(&self, path: &Path) -> Result<String> {
+        let content = self.files.read(path, MAX_CONFIG_BYTES).map_err(|error| {
+            let message = format!(
+                "can't read the configuration {} that {PATH_VARIABLE} names; put it into the function or a layer",
+                path.display()
+            );
+            Error::new(ErrorKind::Config, message).because(error)
+        })?;
+        String::from_utf8(content.bytes.to_vec()).map_err(|_| {
+            let message = format!("{} is not UTF-8 text; save it as UTF-8", path.display());
+            Error::new(ErrorKind::Config, message)
+        })
+    }
+
+    /// The ports that a configuration is assembled from. Each time the way out is a new one, with no connection yet.
+    pub(crate) fn ports(&self, config: &Config) -> Result<Ports> {
+        let transports = HttpTransports::new(
+            Arc::clone(&self.clock),
+            Arc::clone(&self.files),
+            &*self.env,
+            TransportSettings::default(),
+        );
+        let audit: Arc<dyn AuditSink> = match &config.settings().audit.sink {
+            AuditSinkKind::Stdout => Arc::new(AuditLines::stdout()),
+            AuditSinkKind::Stderr => Arc::new(AuditLines::stderr()),
+            AuditSinkKind::None => Arc::new(Unaudited),
+            AuditSinkKind::File(path) => Arc::new(AuditLines::file(&config.path(path))?),
+        };
+        Ok(Ports {
+            clock: Arc::clone(&self.clock),
+            transports: Arc::new(transports),
+            env: Arc::clone(&self.env),
+            files: Arc::clone(&self.files),
+            random: Arc::clone(&self.random),
+            spawn: Arc::clone(&self.background) as _,
+            audit,
+        })
+    }
+
+    /// A call of this process's own.
+    pub(crate) fn call(&self, id: &str, time: Duration) -> Call {
+        Call::new(Arc::clone(&self.clock), Arc::clone(&self.background) as _, id, time)
+    }
+}
+
+/// `audit.sink = "none"`.
+struct Unaudited;
+
+impl AuditSink for Unaudited {
+    fn write(&self, _: &AuditRecord) {}
+}
