@@ -1,0 +1,132 @@
+//! `size`: the extension as it ships (release, static musl, stripped) against its bar.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Doing as _, Failure, Outcome};
+use crate::process;
+use crate::tools::{self, Cache};
+use crate::workspace::{ARM64, Workspace, X86_64};
+
+/// The bar: the stripped extension, with every provider of the release.
+const BAR: u64 = 4 * 1024 * 1024;
+/// What it has come to. Until the bar is met, it may not grow beyond this; lower it with every gain.
+const RATCHET: u64 = 5_350_000;
+
+/// Builds and checks; with `deep` arm64 too.
+pub(crate) fn run(workspace: &Workspace, deep: bool) -> Outcome {
+    check(&extension(workspace, X86_64)?)?;
+    if deep {
+        check(&extension(workspace, ARM64)?)?;
+    }
+    Ok(())
+}
+
+/// The extension's release binary for a musl target, built when it isn't current.
+pub(crate) fn extension(workspace: &Workspace, target: &str) -> Outcome<PathBuf> {
+    release(workspace, target, &["--package", "lockstep-extension", "--bin", "lockstep-extension"])?;
+    Ok(workspace.target().join(target).join("release/lockstep-extension"))
+}
+
+/// `cargo build --release` for a musl target.
+///
+/// On x86_64 the machine's gcc does: what ring has of C needs no C library. For arm64 zig compiles and links.
+pub(crate) fn release(workspace: &Workspace, target: &str, what: &[&str]) -> Outcome {
+    tools::targets(workspace, &[target])?;
+    let mut command = workspace.cargo(&["build", "--release", "--target", target]);
+    command.args(what);
+    let variable = target.replace('-', "_");
+    if target == host_musl() {
+        if crate::workspace::variable(&format!("CC_{variable}")).is_none() {
+            // Some distributions turn this on by default, and musl has no such functions.
+            command.env(format!("CC_{variable}"), "gcc").env(format!("CFLAGS_{variable}"), "-U_FORTIFY_SOURCE");
+        }
+    } else {
+        let wrapper = zig_wrapper(workspace, target)?;
+        command.env(format!("CC_{variable}"), &wrapper).env("CRATE_CC_NO_DEFAULTS", "1");
+        command.env(format!("CARGO_TARGET_{}_LINKER", variable.to_uppercase()), &wrapper);
+        // zig brings its own start files and libc.
+        command.env(format!("CARGO_TARGET_{}_RUSTFLAGS", variable.to_uppercase()), "-Clink-self-contained=no");
+    }
+    process::run(&mut command)
+}
+
+/// The musl target that the machine's own C compiler can build.
+fn host_musl() -> &'static str {
+    if std::env::consts::ARCH == "aarch64" { ARM64 } else { X86_64 }
+}
+
+/// A script that is `zig cc` for a target: a linker is one word to cargo.
+fn zig_wrapper(workspace: &Workspace, target: &str) -> Outcome<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let zig = tools::zig(&Cache::open()?)?;
+    let folder = workspace.scratch("zig")?;
+    let script = folder.join("cc");
+    let triple = target.replace("-unknown", "");
+    // zig builds its libc once per cache: kept over runs, and out of the user's own folders.
+    let cache = workspace.target().join("xtask/zig-cache");
+    let text = format!(
+        "#!/bin/sh\nexport ZIG_GLOBAL_CACHE_DIR='{}'\nexec '{}' cc -target {triple} \"$@\"\n",
+        cache.display(),
+        zig.display()
+    );
+    fs::write(&script, text).at("write", &script)?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).at("make executable", &script)?;
+    Ok(script)
+}
+
+fn check(binary: &Path) -> Outcome {
+    let bytes = fs::read(binary).at("read", binary)?;
+    let size = bytes.len() as u64;
+    println!("extension: {size} bytes of {BAR} ({} %), {}", size * 100 / BAR, binary.display());
+    match wants_loader(&bytes) {
+        None => return Err(Failure::new(format!("{} is no 64-bit ELF file", binary.display()))),
+        Some(true) => return Err(Failure::new(format!("{} is not static: it asks for a loader", binary.display()))),
+        Some(false) => {}
+    }
+    if size > BAR {
+        println!("the bar is MISSED by {} bytes; it may not grow beyond {RATCHET}", size - BAR);
+    }
+    if size <= RATCHET {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("the extension has grown: {} bytes over {RATCHET}", size - RATCHET)))
+    }
+}
+
+/// Whether an ELF file has a `PT_INTERP` program header; `None` when it isn't a little-endian ELF64 file.
+fn wants_loader(bytes: &[u8]) -> Option<bool> {
+    const PT_INTERP: u64 = 3;
+    let number = |at: usize, length: usize| -> Option<u64> {
+        let field = bytes.get(at..at.checked_add(length)?)?;
+        Some(field.iter().rev().fold(0, |value, byte| (value << 8) | u64::from(*byte)))
+    };
+    if !bytes.starts_with(b"\x7fELF\x02\x01") {
+        return None;
+    }
+    // e_phoff, e_phentsize, e_phnum of the ELF64 header.
+    let (table, entry, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
+    for index in 0..count {
+        let at = usize::try_from(table + index * entry).ok()?;
+        if number(at, 4)? == PT_INTERP {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dynamic_program_is_told_apart() {
+        // This very test is linked dynamically.
+        let own = fs::read("/proc/self/exe").unwrap();
+        assert_eq!(wants_loader(&own), Some(true));
+        assert_eq!(wants_loader(b"#!/bin/sh"), None);
+        let mut header = b"\x7fELF\x02\x01".to_vec();
+        header.resize(64, 0);
+        assert_eq!(wants_loader(&header), Some(false));
+    }
+}

@@ -1,0 +1,30 @@
+//! What the tasks need beside Rust, fetched by themselves: pinned, into one versioned folder of the user's cache.
+//!
+//! Nothing is installed system-wide and nothing that stands on the machine by chance is relied on. A tool's folder is
+//! named after its version and its pins, made in a partial folder and renamed when whole: it is there or it is not.
+
+mod cache;
+mod cargo;
+mod debian;
+mod python;
+
+pub(crate) use self::cache::Cache;
+pub(crate) use self::cargo::{agent, cargo_deny, cargo_fuzz, nextest, targets};
+pub(crate) use self::debian::{Postgres, Wrk, faketime, postgres, wrk};
+pub(crate) use self::python::{aws, lambda_emulator, ministack, openbao, zig};
+
+use crate::failure::Outcome;
+use crate::workspace::Workspace;
+
+/// Fetches everything that `cargo xtask test` needs, one after the other; what is there already costs nothing.
+pub(crate) fn fetch(workspace: &Workspace, cache: &Cache) -> Outcome {
+    openbao(cache)?;
+    let aws = aws(cache)?;
+    ministack(cache)?;
+    lambda_emulator(cache, &aws)?;
+    faketime(cache)?;
+    postgres(cache)?;
+    nextest(workspace, cache)?;
+    cargo_deny(workspace, cache)?;
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Tools from crates.io, and the parts of the toolchain that some steps need.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Cache;
+use crate::failure::Outcome;
+use crate::process;
+use crate::workspace::Workspace;
+
+const NEXTEST: &str = "0.9.143";
+const DENY: &str = "0.20.2";
+const FUZZ: &str = "0.13.2";
+const AGENT: &str = "3.1.2";
+
+/// `cargo-nextest`: the machine's own when it has this version, else from the cache.
+pub(crate) fn nextest(workspace: &Workspace, cache: &Cache) -> Outcome<PathBuf> {
+    on_path_or_built(workspace, cache, "cargo-nextest", NEXTEST, &["nextest", "--version"])
+}
+
+/// `cargo-deny`, likewise.
+pub(crate) fn cargo_deny(workspace: &Workspace, cache: &Cache) -> Outcome<PathBuf> {
+    on_path_or_built(workspace, cache, "cargo-deny", DENY, &["--version"])
+}
+
+/// `cargo-fuzz`, likewise.
+pub(crate) fn cargo_fuzz(workspace: &Workspace, cache: &Cache) -> Outcome<PathBuf> {
+    on_path_or_built(workspace, cache, "cargo-fuzz", FUZZ, &["--version"])
+}
+
+/// AWS's Workload Credentials Provider: the agent that `bench hit` measures us against, built as its users build it.
+pub(crate) fn agent(workspace: &Workspace, cache: &Cache) -> Outcome<PathBuf> {
+    let name = "aws_workload_credentials_provider";
+    let home = cache.install(&format!("{name}-{AGENT}"), |folder, log| {
+        process::logged(&mut installation(workspace, name, AGENT, folder), log)?;
+        clean(folder)
+    })?;
+    Ok(home.join("bin/aws-workload-credentials-provider"))
+}
+
+/// Adds the targets that are missing from the pinned toolchain.
+///
+/// The toolchain file names them too, but with rustup's own installation switched off it installs nothing. Without
+/// rustup (a distribution's Rust) the build itself says what is missing.
+pub(crate) fn targets(workspace: &Workspace, wanted: &[&str]) -> Outcome {
+    let Ok(installed) = workspace.program("rustup").args(["target", "list", "--installed"]).output() else {
+        return Ok(());
+    };
+    let installed = String::from_utf8_lossy(&installed.stdout).into_owned();
+    for target in wanted.iter().filter(|target| !installed.lines().any(|line| line == **target)) {
+        process::run(workspace.program("rustup").args(["target", "add", target]))?;
+    }
+    Ok(())
+}
+
+fn on_path_or_built(workspace: &Workspace, cache: &Cache, name: &str, version: &str, ask: &[&str]) -> Outcome<PathBuf> {
+    let answer = Command::new(name).args(ask).output();
+    if answer.is_ok_and(|output| has_version(&String::from_utf8_lossy(&output.stdout), name, version)) {
+        return Ok(PathBuf::from(name));
+    }
+    let home = cache.install(&format!("{name}-{version}"), |folder, log| {
+        let mut command = installation(workspace, name, version, folder);
+        // It runs for seconds and is built for minutes: a light build is the faster of the two.
+        command
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "false");
+        process::logged(&mut command, log)?;
+        clean(folder)
+    })?;
+    Ok(home.join("bin").join(name))
+}
+
+fn installation(workspace: &Workspace, name: &str, version: &str, folder: &Path) -> Command {
+    let mut command = workspace.cargo(&["install", "--locked", "--version", version, name, "--root"]);
+    command.arg(folder).arg("--target-dir").arg(folder.join("target"));
+    command.env_remove("RUSTFLAGS").env_remove("CARGO_TARGET_DIR");
+    command
+}
+
+fn clean(folder: &Path) -> Outcome {
+    use crate::failure::Doing as _;
+    let built = folder.join("target");
+    std::fs::remove_dir_all(&built).at("remove", &built)
+}
+
+/// Whether `NAME VERSION …` is the first line of what a tool says of itself.
+fn has_version(said: &str, name: &str, version: &str) -> bool {
+    let mut words = said.split_whitespace();
+    words.next() == Some(name) && words.next() == Some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_of_another_version_is_not_taken() {
+        for (said, taken) in [
+            ("cargo-nextest 0.9.143 (60fa45f63 2026-08-04)\nrelease: 0.9.143", true),
+            ("cargo-nextest 0.9.143", true),
+            ("cargo-nextest 0.9.1430", false),
+            ("cargo-deny 0.9.143", false),
+            ("", false),
+        ] {
+            assert_eq!(has_version(said, "cargo-nextest", NEXTEST), taken, "{said:?}");
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! M1: the canary. A value, the tokens and the keys go through every route of the API's own table, with every provider
+//! and at every level of the log; then everything that was said is searched for them.
+//!
+//! What may hold a value is the body of a good answer of a route that gives values, and nothing else: each such route
+//! has to have given it, or the search would prove nothing. A route without a [`requests`] arm fails.
+
+use std::process::{Child, Command, Stdio};
+
+use lockstep_api::{Methods, Row, Spelling, TABLE, Where};
+use lockstep_stories::{Connection, Lockstep, Running, TOKEN, Upstream, binary, until};
+use lockstep_testkit::fake::Action;
+use serde_json::{Value, json};
+
+use crate::backends::{BARE, aws, aws_parameter, aws_secret, kv2, vault, vault_token};
+use crate::search::Said;
+
+/// The value. Its characters change under every escape, and each half is long enough to be known again.
+const CANARY: &str = "cAnary/7+\"\\<&é%>~one_half=other_half~k4Zq9wXv";
+/// What must never be said, beside the value.
+const KEY: &str = "wJalrCanaryKeyK7MDENGbPxRfiCYzz";
+const SESSION: &str = "FwoGZXCanarySessionToken+/abc";
+const VAULT_TOKEN: &str = "hvs.CanaryVaultToken0123456789";
+
+/// A provider, and what it needs.
+struct Backend {
+    name: &'static str,
+    config: String,
+    /// The name of its secret.
+    secret: &'static str,
+    /// The provider behind both services of AWS.
+    alias: &'static str,
+    upstream: Option<Upstream>,
+    good: Vec<(&'static str, Action)>,
+    bad: Vec<Vec<(&'static str, Action)>>,
+}
+
+fn backends() -> Vec<Backend> {
+    let mut all = Vec::new();
+    for (name, kind, secret, good) in [
+        ("Secrets Manager", "secrets-manager", "canary", aws_secret("canary", CANARY)),
+        ("Parameter Store", "parameter-store", "/canary", aws_parameter("/canary", CANARY)),
+    ] {
+        let upstream = Upstream::start();
+        all.push(Backend {
+            name,
+            config: aws(kind, &upstream.url(), BARE),
+            secret,
+            alias: "aws",
+            upstream: Some(upstream),
+            bad: broken(&good).into_iter().map(|action| vec![("POST /", action)]).collect(),
+            good: vec![("POST /", Action::json(200, &good))],
+        });
+    }
+    let upstream = Upstream::start();
+    let good = kv2(&json!({ "value": CANARY }), "", false);
+    let mut history = json!({ "data": {
+        "current_version": 1, "created_time": "2026-01-01T00:00:00Z", "updated_time": "2026-01-01T00:00:00Z",
+        "custom_metadata": {}, "versions": { "1": {
+            "created_time": "2026-01-01T00:00:00Z", "deletion_time": "", "destroyed": false,
+        } },
+    } });
+    history["data"]["keys"] = json!(["canary"]);
+    history["data"]["data"] = good["data"]["data"].clone();
+    all.push(Backend {
+        name: "Vault",
+        config: vault(&upstream.url(), BARE),
+        secret: "kv/canary",
+        alias: "vault",
+        upstream: Some(upstream),
+        bad: broken(&good)
+            .into_iter()
+            .map(|action| vec![("*", action.clone()), ("GET /v1/kv/data/canary", action)])
+            .collect(),
+        good: vec![
+            ("*", Action::json(200, &history)),
+            ("GET /v1/kv/data/canary", Action::json(200, &good)),
+            ("GET /v1/auth/token/lookup-self", vault_token()),
+        ],
+    });
+    all.push(Backend {
+        name: "file",
+        config: "[providers.file]\ntype = \"file\"\npath = \"s.json\"\npoll = \"10ms\"\n".to_owned(),
+        secret: "canary",
+        alias: "file",
+        upstream: None,
+        good: Vec::new(),
+        bad: Vec::new(),
+    });
+    all.push(Backend {
+        name: "mock",
+        config: format!(
+            "[providers.mock]\ntype = \"mock\"\n[providers.mock.secrets.canary]\nversions = [{}]\nrotations = [{0}]\n",
+            json!(CANARY)
+        ),
+        secret: "canary",
+        alias: "mock",
+        upstream: None,
+        good: Vec::new(),
+        bad: Vec::new(),
+    });
+    all
+}
+
+/// Answers that hold the value and are none, or say that something failed.
+fn broken(good: &Value) -> Vec<Action> {
+    let text = good.to_string();
+    let canary = json!(CANARY).to_string();
+    let object = text.replace(&canary, &format!("{{\"inner\":{canary}}}"));
+    let number = text.replace(&canary, &format!("[{canary},1e2]"));
+    let named = text.replace("canary\"", &format!("{}\"", canary.trim_matches('"')));
+    let time = text.replace("2026-01-01T00:00:00Z", canary.trim_matches('"')).replace("1760000000.5", &canary);
+    let twice = format!("{}{text}", &text[..text.len() / 2]);
+    let complaint = json!({
+        "__type": "InternalFailure", "message": CANARY, "Message": CANARY, "errors": [CANARY], "warnings": [CANARY],
+    });
+    let status = |status: u16| Action::json(status, &complaint);
+    vec![
+        Action::answer(200, format!("<html>{CANARY}</html>")),
+        Action::answer(200, &text.as_bytes()[..text.len() - 3]),
+        Action::answer(200, object),
+        Action::answer(200, number),
+        Action::answer(200, named),
+        Action::answer(200, time),
+        Action::answer(200, twice),
+        Action::answer(200, canary.as_bytes()),
+        Action::with_headers(200, &[("content-encoding", "gzip")], &text),
+        Action::lying(200, 1 << 20, &text),
+        Action::nonsense(format!("{CANARY}\r\n\r\n{text}")),
+        Action::with_headers(302, &[("location", &format!("http://127.0.0.1:1/{KEY}"))], CANARY),
+        status(400),
+        status(401),
+        status(403),
+        status(404),
+        status(405),
+        status(413),
+        status(429),
+        status(500),
+        status(503),
+        Action::answer(500, CANARY),
+    ]
+}
+
+/// Method, path and body of the requests of one row. `None`: nobody has thought of this route yet.
+fn requests(row: &Row, backend: &Backend) -> Option<Vec<(&'static str, String, String)>> {
+    let (secret, alias) = (backend.secret, backend.alias);
+    let escaped = secret.replace('/', "%2F");
+    let start = match row.path {
+        Spelling::Exact(path) | Spelling::Rest(path) => path,
+        Spelling::Prefix => "/v1/",
+    };
+    let get = |rest: String| vec![("GET", format!("{start}{rest}"), String::new())];
+    Some(match row.to {
+        Where::Ping | Where::Live | Where::Ready | Where::Metrics => get(String::new()),
+        Where::SecretsManager => get(format!("?secretId={escaped}&refreshNow=true")),
+        Where::ParameterStore => {
+            let at = |decrypt| ("GET", format!("{start}?name={escaped}&withDecryption={decrypt}"), String::new());
+            vec![at(true), at(false)]
+        }
+        Where::Secret => vec![
+            ("GET", format!("{start}{secret}"), String::new()),
+            ("GET", format!("{start}{secret}?key=value"), String::new()),
+            ("GET", format!("{start}{secret}?key=/a/b&version=1"), String::new()),
+            ("HEAD", format!("{start}{secret}"), String::new()),
+        ],
+        Where::Secrets => vec![
+            ("GET", format!("{start}?name={escaped}"), String::new()),
+            ("GET", format!("{start}?provider={alias}"), String::new()),
+            ("GET", format!("{start}?provider={alias}&prefix=kv/"), String::new()),
+        ],
+        Where::Batch => {
+            let item = json!({ "name": secret });
+            let keyed = json!({ "name": secret, "key": "value" });
+            vec![("POST", start.to_owned(), json!({ "secrets": [item, keyed, { "name": "gone" }] }).to_string())]
+        }
+        Where::Metadata | Where::Versions if matches!(row.path, Spelling::Exact(_)) => get(format!("?name={escaped}")),
+        Where::PathStyle | Where::Metadata | Where::Versions => get(secret.to_owned()),
+        Where::Rotate if matches!(row.path, Spelling::Exact(_)) => {
+            vec![("POST", format!("{start}?name={escaped}"), String::new())]
+        }
+        Where::Rotate => vec![("POST", format!("{start}{secret}"), String::new())],
+        Where::Invalidate => vec![("POST", start.to_owned(), json!({ "name": secret }).to_string())],
+        _ => return None,
+    })
+}
+
+/// Every request of every row, with these headers: which routes gave the value, and how many answers were none.
+///
+/// What a good answer of a value route may hold is not added.
+fn walk(
+    said: &mut Said,
+    running: &Running,
+    backend: &Backend,
+    place: &str,
+    headers: &[(&str, &str)],
+) -> (Vec<Where>, usize) {
+    let (mut gave, mut failed) = (Vec::new(), 0);
+    for row in TABLE {
+        let requests = requests(row, backend).unwrap_or_else(|| panic!("{row:?} has no canary"));
+        assert!(!requests.is_empty());
+        for (method, path, body) in requests {
+            if method == "HEAD" {
+                said.add(format!("{} {place}: {method} {path}", backend.name), head(running, &path, headers));
+                continue;
+            }
+            let response = running.bare(method, &path, headers, body.as_bytes());
+            let place = format!("{} {place}: {method} {path} -> {}", backend.name, response.status);
+            // A batch holds values and errors; only one without any value is searched.
+            failed += usize::from(response.status >= 400);
+            let is_value = row.value && response.status == 200 && holds(&response.body, CANARY);
+            if is_value {
+                gave.push(row.to);
+            }
+            said.answer(&place, &response, !is_value);
+        }
+        let method = if row.methods == Methods::Post { "GET" } else { "DELETE" };
+        said.answer("another method", &running.bare(method, "/v1/x?y=%zz", headers, b""), true);
+    }
+    (gave, failed)
+}
+
+/// Every byte of an answer to HEAD.
+fn head(running: &Running, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut request = format!("HEAD {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", running.address);
+    for (name, value) in headers {
+        request.extend([name, ": ", value, "\r\n"]);
+    }
+    let mut connection = running.connect();
+    connection.send(request + "\r\n").unwrap();
+    connection.closed().unwrap()
+}
+
+/// Whether a JSON text holds this, unescaped.
+fn holds(body: &[u8], text: &str) -> bool {
+    fn within(value: &Value, text: &str) -> bool {
+        match value {
+            Value::String(found) => {
+                found.contains(text)
+                    || serde_json::from_str(found).is_ok_and(|inner: Value| inner != *value && within(&inner, text))
+            }
+            Value::Array(items) => items.iter().any(|item| within(item, text)),
+            Value::Object(members) => members.values().any(|item| within(item, text)),
+            _ => false,
+        }
+    }
+    serde_json::from_slice(body).is_ok_and(|value: Value| within(&value, text))
+}
+
+fn script(backend: &Backend, actions: &[(&'static str, Action)]) {
+    if let Some(upstream) = &backend.upstream {
+        for (route, action) in actions {
+            upstream.on(route, [action.clone()]);
+        }
+    }
+}
+
+fn walk_with(backend: &Backend, level: &str) {
+    let mut said = Said::default();
+    let (format, ttl) = (if level == "debug" { "json" } else { "text" }, if level == "info" { "5m" } else { "0s" });
+    let alias = backend.alias;
+    // Apart from the server's own folder, which goes away with it.
+    let apart = tempfile::tempdir().unwrap();
+    let audit = apart.path().join("audit.log");
+    let config = format!(
+        r#"
+[log]
+level = "{level}"
+format = "{format}"
+[cache]
+ttl = "{ttl}"
+ttl_with_journal = "{ttl}"
+max_stale = "0s"
+negative_ttl = "0s"
+[audit]
+sink = {{ file = "{}" }}
+hits = "full"
+[freshness]
+journal = "memory://"
+[aws]
+secrets_manager = "{alias}"
+parameter_store = "{alias}"
+parameter_store_encrypted = "{alias}"
+{}"#,
+        audit.display(),
+        backend.config,
+    );
+    let home = Lockstep::new(
+        config.as_str(),
+        &[
+            ("AWS_TOKEN", TOKEN),
+            ("AWS_ACCESS_KEY_ID", "AKIAPROOFS"),
+            ("AWS_SECRET_ACCESS_KEY", KEY),
+            ("AWS_SESSION_TOKEN", SESSION),
+            ("VAULT_TOKEN", VAULT_TOKEN),
+        ],
+    );
+    let secrets = json!({ "canary": CANARY, "object": { "value": CANARY } }).to_string();
+    home.file("s.json", &secrets);
+    let shown = [
+        &["config", "show"][..],
+        &["config", "show", "--json"],
+        &["config", "check", "-v"],
+        &["describe", backend.secret],
+    ];
+    for verb in shown {
+        script(backend, &backend.good);
+        let output = home.run(verb);
+        said.add(format!("{verb:?}"), format!("{}{}", output.stdout, output.stderr));
+    }
+    let running = home.start();
+    let token = [("x-aws-parameters-secrets-token", TOKEN), ("cache-control", "no-cache")];
+    script(backend, &backend.good);
+    let (gave, _) = walk(&mut said, &running, backend, level, &token);
+    for row in TABLE.iter().filter(|row| row.value) {
+        assert!(gave.contains(&row.to), "{} has not given the value at {:?}", backend.name, row.path);
+    }
+    for wrong in [
+        &[][..],
+        &[("x-aws-parameters-secrets-token", VAULT_TOKEN)],
+        &[("authorization", KEY)],
+        &[("x-vault-token", SESSION)],
+    ] {
+        walk(&mut said, &running, backend, "without the token", wrong);
+    }
+    for (at, bad) in backend.bad.iter().enumerate() {
+        script(backend, bad);
+        let (gave, failed) = walk(&mut said, &running, backend, &format!("broken answer {at}"), &token);
+        assert!(gave.is_empty() || failed > 0, "{}: answer {at} is not broken", backend.name);
+    }
+    if backend.name == "file" {
+        for broken in [
+            &secrets[..secrets.len() - 3],
+            CANARY,
+            &secrets.replace(":{", ":[{"),
+            &format!("{{\"a\":{secrets}{secrets}"),
+        ] {
+            running.home().file("s.json", broken);
+            walk(&mut said, &running, backend, "a broken file", &token);
+        }
+    }
+    let output = running.stop();
+    assert_eq!(output.code, Some(0));
+    let audit = std::fs::read(audit).unwrap();
+    assert!(audit.windows(19).any(|window| window == b"\"outcome\":\"released"), "there is no audit to search");
+    said.add("the audit", audit);
+    said.add("standard output", output.stdout);
+    said.add("standard error", output.stderr);
+    said.holds_none_of(&[CANARY, TOKEN, KEY, SESSION, VAULT_TOKEN]);
+}
+
+fn walk_with_every_provider(level: &str) {
+    std::thread::scope(|scope| {
+        for backend in backends() {
+            scope.spawn(move || walk_with(&backend, level));
+        }
+    });
+}
+
+/// Break: print a value, a token or an upstream's body anywhere; or add a route to the table without an arm here.
+#[test]
+fn m1_o6_no_value_and_no_token_is_said_anywhere_at_level_info() {
+    walk_with_every_provider("info");
+}
+
+/// Break: the same, in an event of that level.
+#[test]
+fn m1_o6_no_value_and_no_token_is_said_anywhere_at_level_debug() {
+    walk_with_every_provider("debug");
+}
+
+/// Break: the same, in an event of that level.
+#[test]
+fn m1_o6_no_value_and_no_token_is_said_anywhere_at_level_trace() {
+    walk_with_every_provider("trace");
+}
+
+/// Records that can't be written are told as a number of failures, not as what they would have said.
+///
+/// Break: log the record in `AuditLines::write`.
+#[test]
+fn m1_a_full_audit_says_that_it_is_full_and_nothing_else() {
+    let config = format!(
+        "[audit]\nsink = \"stdout\"\nhits = \"full\"\n[log]\nlevel = \"trace\"\n[providers.m]\ntype = \"mock\"\n\
+         [providers.m.secrets.a]\nversions = [{}]\n",
+        json!(CANARY)
+    );
+    let home = Lockstep::new(config.as_str(), &[]);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let said = std::fs::File::create(home.folder().join("said")).unwrap();
+    let mut command = Command::new(binary());
+    command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(home.folder()).env_clear().env("AWS_TOKEN", TOKEN);
+    let mut server = Ended(command.stdin(Stdio::null()).stdout(full).stderr(said).spawn().unwrap());
+    let text = || std::fs::read_to_string(home.folder().join("said")).unwrap();
+    let address = until("where it listens", || {
+        let text = text();
+        let (address, _) = text.split_once("listening on http://")?.1.split_once('\n')?;
+        Some(address.to_owned())
+    });
+    for (token, status) in [(TOKEN, "200"), (SESSION, "403"), (TOKEN, "200")] {
+        let mut connection = Connection::open(address.parse().unwrap()).unwrap();
+        let request = format!(
+            "GET /api/v1/secrets/a HTTP/1.1\r\nhost: {address}\r\nx-vault-token: {token}\r\nconnection: close\r\n\r\n"
+        );
+        connection.send(request).unwrap();
+        let answer = connection.closed().unwrap();
+        assert!(String::from_utf8_lossy(&answer).starts_with(&format!("HTTP/1.1 {status}")), "{token}");
+    }
+    server.0.kill().unwrap();
+    server.0.wait().unwrap();
+    let text = text();
+    assert_eq!(text.matches("can't write audit records").count(), 1, "{text}");
+    let mut said = Said::default();
+    said.add("standard error", text);
+    said.holds_none_of(&[CANARY, TOKEN, SESSION]);
+}
+
+/// A child that does not outlive its test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,21 @@
+//! Stories through `lockstep serve` as a real process, against real servers and hostile ones.
+//!
+//! Each test says in its name what a user sees, with the security property that it shows, and in "Break:" which line to
+//! break to see it fail. No test measures time: each waits for an outcome, and a limit that is not under test is long.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
+mod aws_account;
+mod chain;
+mod edits;
+mod fake_aws;
+mod flight;
+mod limits;
+mod listener;
+mod log_lines;
+mod openbao;
+mod openbao_lease;
+mod outage;
+mod outbound;
+mod rotation;
+mod unix_socket;

@@ -1,0 +1,37 @@
+//! What the stories begin with: the built `lockstep` as a real process, plain HTTP to it, and hostile upstreams beside it.
+//!
+//! Nothing here knows a provider or a story. Everything listens on free loopback ports and ends with the value that
+//! started it, in a panic too.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it should be")]
+
+mod counting;
+mod http;
+mod lockstep;
+mod upstream;
+
+use std::time::Duration;
+
+pub use self::counting::CountingProxy;
+pub use self::http::{Connection, Response};
+pub use self::lockstep::{Lockstep, Output, Running, TOKEN, binary};
+pub use self::upstream::Upstream;
+
+/// How long a test looks for an outcome before it says that there is none.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks every 20 ms until `found` gives something.
+///
+/// # Panics
+/// When there is nothing after [`PATIENCE`].
+pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let pause = Duration::from_millis(20);
+    for _ in 0..PATIENCE.as_millis() / pause.as_millis() {
+        if let Some(found) = found() {
+            return found;
+        }
+        std::thread::sleep(pause);
+    }
+    panic!("never happened: {what}");
+}
