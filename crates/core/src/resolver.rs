@@ -20,7 +20,7 @@ use crate::plan::{Candidate, Plan, Planner, Rules};
 use crate::{
     Action, Alias, AuditHits, AuditSink, Authorizer, CacheFound, CacheSettings, Call, Clock, Cursor, Error, ErrorKind,
     Fallback, FreshnessSettings, Meter, MetricsSink, Operation, Principal, Provider, Random, Resource, Result, Route,
-    Secret, SecretName, Timeline, Ttl, UnixMillis,
+    Secret, SecretName, SecretRef, Timeline, Ttl, UnixMillis,
 };
 
 /// A provider under its alias, with its upstream stack around it.
@@ -71,6 +71,18 @@ pub struct Ask {
     pub selector: Option<Box<str>>,
     /// Whether the cache is left out (`refreshNow`, `Cache-Control: no-cache`).
     pub skip_cache: bool,
+}
+
+impl From<&SecretRef> for Ask {
+    /// Asks for the secret of a reference. Its key is for whoever reads the answer.
+    fn from(reference: &SecretRef) -> Self {
+        Self {
+            alias: reference.alias.clone(),
+            name: reference.name.clone(),
+            selector: reference.selector.clone(),
+            skip_cache: false,
+        }
+    }
 }
 
 /// Where an answer came from.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use lockstep_config::{Assembly, Config, Endpoint, TokenOrigin, Watch};
-use lockstep_core::{Ask, Call, Error, ErrorKind, FrontDoor, Peer, Principal, Resolver, Result, SecretRef, Spawn as _};
+use lockstep_core::{Error, ErrorKind, FrontDoor, Peer, Resolver, Result, SecretRef, Spawn as _};
 
 use crate::host::Host;
 
@@ -81,7 +81,7 @@ impl Door {
         let own = move || host.call("own", OWN_CALL);
         if !prefetch.is_empty() {
             let (resolver, call) = (Arc::clone(&instance.resolver), own());
-            call.clone().spawn(async move { self::prefetch(&resolver, &call, &prefetch).await });
+            call.clone().spawn(async move { resolver.prefetch(&call, &prefetch).await });
         }
         for task in watch.map(|watch| watch.tasks(own)).unwrap_or_default() {
             self.host.residents.spawn(Box::pin(task));
@@ -129,26 +129,6 @@ impl FrontDoor for Door {
                 answer
             }
             Err(error) => unavailable(&error),
-        }
-    }
-}
-
-/// Reads what is to be there before anybody asks. What fails is only told: whoever asks gets the error, and a provider
-/// that is down must not keep the function from starting.
-async fn prefetch(resolver: &Resolver, call: &Call, references: &[SecretRef]) {
-    let asks: Vec<_> = references
-        .iter()
-        .map(|reference| Ask {
-            alias: reference.alias.clone(),
-            name: reference.name.clone(),
-            selector: reference.selector.clone(),
-            skip_cache: false,
-        })
-        .collect();
-    let answers = resolver.get_many(call, &Principal::new("prefetch"), &asks).await;
-    for (ask, answer) in asks.iter().zip(answers) {
-        if let Err(error) = answer {
-            tracing::warn!(name = %ask.name, %error, "can't prefetch");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lockstep_core::{
-    Alias, Answer, Ask, Call, ErrorKind, Filter, Metadata, Page, Principal, Resolver, SecretName, SecretRef,
+    Alias, Answer, Ask, Call, ErrorKind, Filter, Metadata, Page, Paged, Principal, Resolver, SecretName, SecretRef,
     VersionInfo, VersionState,
 };
 use lockstep_native::LogLevel;
@@ -45,13 +45,7 @@ impl Session {
 
 pub(crate) async fn get(session: &Session, reference: &str, raw: bool) -> Result<(), Failure> {
     let reference = parse(reference)?;
-    let ask = Ask {
-        alias: reference.alias.clone(),
-        name: reference.name.clone(),
-        selector: reference.selector.clone(),
-        skip_cache: false,
-    };
-    let answer = session.resolver.get(&session.call, &session.who, &ask).await;
+    let answer = session.resolver.get(&session.call, &session.who, &Ask::from(&reference)).await;
     session.close().await;
     print_value(session, &reference, &answer?, raw)
 }
@@ -102,6 +96,29 @@ fn print_json(session: &Session, answer: &Answer, bytes: &[u8]) -> Result<(), Fa
     session.output.bytes(line.as_bytes())
 }
 
+/// Every part of a list, one after the other. Then, and when a part fails, the session is over.
+async fn all<T>(
+    session: &Session,
+    part: impl AsyncFn(Page) -> lockstep_core::Result<Paged<T>>,
+) -> Result<Vec<T>, Failure> {
+    let mut found = Vec::new();
+    let mut page = Page::default();
+    let outcome = loop {
+        match part(page).await {
+            Ok(part) => {
+                found.extend(part.items);
+                match part.next {
+                    Some(token) => page = Page { token: Some(token), limit: None },
+                    None => break Ok(found),
+                }
+            }
+            Err(error) => break Err(error.into()),
+        }
+    };
+    session.close().await;
+    outcome
+}
+
 pub(crate) async fn list(session: &Session, prefix: &str) -> Result<(), Failure> {
     let (alias, prefix) = match prefix.split_once("://") {
         Some((alias, prefix)) => {
@@ -111,25 +128,11 @@ pub(crate) async fn list(session: &Session, prefix: &str) -> Result<(), Failure>
         }
         None => (None, prefix),
     };
-    let mut found: Vec<Metadata> = Vec::new();
-    let mut page = Page::default();
-    loop {
-        let part =
-            session.resolver.list(&session.call, &session.who, alias.as_ref(), prefix, &Filter::default(), page).await;
-        let part = match part {
-            Ok(part) => part,
-            Err(error) => {
-                session.close().await;
-                return Err(error.into());
-            }
-        };
-        found.extend(part.items);
-        match part.next {
-            Some(token) => page = Page { token: Some(token), limit: None },
-            None => break,
-        }
-    }
-    session.close().await;
+    let filter = Filter::default();
+    let found = all(session, async |page| {
+        session.resolver.list(&session.call, &session.who, alias.as_ref(), prefix, &filter, page).await
+    })
+    .await?;
     if session.output.json {
         return session.output.json(&found.iter().map(metadata_json).collect());
     }
@@ -167,24 +170,10 @@ pub(crate) async fn describe(session: &Session, name: &str) -> Result<(), Failur
 
 pub(crate) async fn versions(session: &Session, name: &str) -> Result<(), Failure> {
     let (alias, name) = named(name)?;
-    let mut found: Vec<VersionInfo> = Vec::new();
-    let mut page = Page::default();
-    loop {
-        let part = session.resolver.versions(&session.call, &session.who, alias.as_ref(), &name, page).await;
-        let part = match part {
-            Ok(part) => part,
-            Err(error) => {
-                session.close().await;
-                return Err(error.into());
-            }
-        };
-        found.extend(part.items);
-        match part.next {
-            Some(token) => page = Page { token: Some(token), limit: None },
-            None => break,
-        }
-    }
-    session.close().await;
+    let found = all(session, async |page| {
+        session.resolver.versions(&session.call, &session.who, alias.as_ref(), &name, page).await
+    })
+    .await?;
     if session.output.json {
         return session.output.json(&found.iter().map(version_json).collect());
     }

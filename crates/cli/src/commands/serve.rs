@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use lockstep_config::{Assembly, Config, Endpoint, settings};
-use lockstep_core::{Ask, Call, Principal, SecretRef};
+use lockstep_core::Call;
 use lockstep_native::{Listener, ListenerSettings, LogLevel, StopSignals, TokioSpawn};
 use serde_json::json;
 
@@ -103,7 +103,7 @@ pub(super) async fn serve(
     let own_call = call_maker(host);
     if !prefetch.is_empty() {
         let (resolver, call) = (Arc::clone(&resolver), own_call());
-        call.clone().spawn(async move { self::prefetch(&resolver, &call, &prefetch).await });
+        call.clone().spawn(async move { resolver.prefetch(&call, &prefetch).await });
     }
     let watching = join_all(watch.map(|watch| watch.tasks(own_call.clone())).unwrap_or_default());
     let flushing = async {
@@ -130,23 +130,4 @@ pub(super) async fn serve(
 fn call_maker(host: &Host) -> impl Fn() -> Call + Clone + Send + Sync + 'static {
     let (clock, spawn): (_, Arc<TokioSpawn>) = (Arc::clone(&host.clock), Arc::clone(&host.spawn));
     move || Call::new(Arc::clone(&clock), spawn.clone(), "own", OWN_CALL)
-}
-
-/// Reads what is to be there before anybody asks. What fails is only told: whoever asks gets the error.
-async fn prefetch(resolver: &lockstep_core::Resolver, call: &Call, references: &[SecretRef]) {
-    let asks: Vec<_> = references
-        .iter()
-        .map(|reference| Ask {
-            alias: reference.alias.clone(),
-            name: reference.name.clone(),
-            selector: reference.selector.clone(),
-            skip_cache: false,
-        })
-        .collect();
-    let answers = resolver.get_many(call, &Principal::new("prefetch"), &asks).await;
-    for (ask, answer) in asks.iter().zip(answers) {
-        if let Err(error) = answer {
-            tracing::warn!(name = %ask.name, %error, "can't prefetch");
-        }
-    }
 }

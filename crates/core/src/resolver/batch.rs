@@ -9,7 +9,7 @@ use super::{Answer, Ask, Resolver};
 use crate::cache::{Leader, Outcome, Role, Spelling};
 use crate::freshness::Standing;
 use crate::plan::{Candidate, Plan};
-use crate::{Action, Alias, Call, GET_MANY_CONCURRENCY, Operation, Principal, Result};
+use crate::{Action, Alias, Call, GET_MANY_CONCURRENCY, Operation, Principal, Result, SecretRef};
 
 /// One read that leads its flight, on its way into a batch.
 struct Led<'a> {
@@ -19,6 +19,18 @@ struct Led<'a> {
 }
 
 impl Resolver {
+    /// Reads what is to be there before anybody asks, as the principal `prefetch`. What fails is only told: whoever asks
+    /// gets the error, and a provider that is down keeps nothing from starting.
+    pub async fn prefetch(&self, call: &Call, references: &[SecretRef]) {
+        let asks: Vec<_> = references.iter().map(Ask::from).collect();
+        let answers = self.get_many(call, &Principal::new("prefetch"), &asks).await;
+        for (ask, answer) in asks.iter().zip(answers) {
+            if let Err(error) = answer {
+                tracing::warn!(name = %ask.name, %error, "can't prefetch");
+            }
+        }
+    }
+
     /// Reads many; the answers stand in the order asked for.
     pub async fn get_many(&self, call: &Call, who: &Principal, asks: &[Ask]) -> Vec<Result<Answer>> {
         let plans: Vec<_> = asks.iter().map(|ask| self.0.plan_allowed(who, ask)).collect();
