@@ -3,13 +3,14 @@
 //! A number keeps its spelling: it is cut out of the source, not printed again. No message of a parser is passed on,
 //! since it may quote the file.
 
+mod yaml;
+
 use std::fmt;
 use std::path::Path;
 
 use lockstep_core::SecretValue;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use serde_saphyr::{Location, Spanned};
 
 /// Line and column, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,129 +67,10 @@ impl Syntax {
     /// Reads the text.
     pub(super) fn parse(self, text: &str) -> Result<Node, Fault> {
         match self {
-            Self::Yaml => yaml(text),
+            Self::Yaml => yaml::parse(text),
             Self::Json => json(text),
             Self::Toml => toml(text),
         }
-    }
-}
-
-fn yaml(text: &str) -> Result<Node, Fault> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_depth: 16, max_nodes: 100_000, max_aliases: 1_000, max_documents: 1 },
-        strict_booleans: true,
-        with_snippet: false,
-    };
-    let root: Spanned<Raw> = serde_saphyr::from_str_with_options(text, options).map_err(|error| Fault {
-        place: error.location().and_then(yaml_place),
-        what: "this is not valid YAML, or a key stands twice; write `name: value`, one name per line",
-    })?;
-    Ok(yaml_node(root, text))
-}
-
-/// What YAML's scalars and maps are, before the source text is at hand.
-enum Raw {
-    Text(String),
-    Plain,
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
-    Other,
-}
-
-fn yaml_node(spanned: Spanned<Raw>, text: &str) -> Node {
-    match spanned.value {
-        Raw::Text(value) => Node::Text(value.into()),
-        Raw::Plain => yaml_source(spanned.defined, text).map_or(Node::Other, |source| Node::Verbatim(source.into())),
-        Raw::Map(entries) => Node::Map(
-            entries
-                .into_iter()
-                .map(|(key, value)| Entry {
-                    place: yaml_place(key.referenced),
-                    key: key.value,
-                    node: yaml_node(value, text),
-                })
-                .collect(),
-        ),
-        Raw::Other => Node::Other,
-    }
-}
-
-fn yaml_source(location: Location, text: &str) -> Option<&str> {
-    let span = location.span();
-    let start = usize::try_from(span.byte_offset()?).ok()?;
-    let end = start.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
-    text.get(start..end).map(str::trim)
-}
-
-fn yaml_place(location: Location) -> Option<Place> {
-    (location != Location::UNKNOWN).then(|| Place { line: location.line(), column: location.column() })
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
-    }
-}
-
-struct RawVisitor;
-
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text, a number or a map")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
-        Ok(Raw::Text(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Raw, E> {
-        Ok(Raw::Text(text))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Raw, E> {
-        Ok(Raw::Plain)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Raw, E> {
-        Ok(Raw::Plain)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Raw, E> {
-        Ok(Raw::Plain)
-    }
-
-    fn visit_i128<E>(self, _: i128) -> Result<Raw, E> {
-        Ok(Raw::Plain)
-    }
-
-    fn visit_u128<E>(self, _: u128) -> Result<Raw, E> {
-        Ok(Raw::Plain)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Raw, E> {
-        Ok(Raw::Plain)
-    }
-
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Other)
-    }
-
-    fn visit_none<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Other)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Raw::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
-        let mut map = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            map.push(entry);
-        }
-        Ok(Raw::Map(map))
     }
 }
 
