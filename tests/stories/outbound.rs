@@ -30,7 +30,7 @@ fn serve(upstream: &Upstream, limits: &str, more: &str, env: &[(&str, &str)]) ->
 const ONE_ATTEMPT: &str = "attempts = 1\nthrottled_attempts = 1\ntimeout = \"2s\"\n";
 const READS: [&str; 2] = ["/api/v1/secrets/secret/creds?provider=vault", "/api/v1/secrets/secret/creds?provider=aws"];
 
-// Break: reqwest's redirect policy in `native/transport.rs`.
+// Break: follow `Location` in `native/transport.rs`.
 #[test]
 fn o2_a_redirect_is_not_followed_and_no_credential_goes_anywhere_else() {
     let (upstream, target) = (Upstream::start(), Upstream::start());

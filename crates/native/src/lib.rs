@@ -30,4 +30,4 @@ pub use self::log::{LogFormat, LogLevel, quiet_panics, start_log};
 pub use self::random::OsRandom;
 pub use self::signal::StopSignals;
 pub use self::spawn::TokioSpawn;
-pub use self::transport::{HttpTransports, TransportSettings};
+pub use self::transport::{HttpTransports, TransportSettings, local_transport};

@@ -1,10 +1,13 @@
-//! [`HttpTransports`]: HTTP/1.1 out, over reqwest and rustls.
+//! [`HttpTransports`]: HTTP/1.1 out, over hyper and rustls.
 //!
 //! One exchange at a time is bounded in time and bytes. There are no redirects (a 3xx is an answer), no cookies, no
 //! proxies (`HTTPS_PROXY` is not looked at) and no decompression. Retries belong to the upstream stack; the one that
 //! stands here only replaces a pooled connection that was dead before anybody could know.
 
+mod connect;
 mod failure;
+mod pool;
+mod target;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,14 +16,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
-use lockstep_core::{
-    Clock, Env, Error, ErrorKind, Files, Limits, Result, TlsProfile, Transport, Transports, UnixMillis,
-};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderValue};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use lockstep_core::{Clock, Env, Error, ErrorKind, Files, Limits, Result, TlsProfile, Transport, Transports};
 use rustls::ClientConfig;
 use zeroize::Zeroizing;
 
+use self::connect::Sender;
 use self::failure::Failure;
+use self::pool::Pool;
+use self::target::Target;
 use crate::tls;
 
 /// How connections are opened and kept.
@@ -47,7 +53,7 @@ pub struct HttpTransports {
     files: Arc<dyn Files>,
     default_ca: Option<PathBuf>,
     settings: TransportSettings,
-    profiles: Mutex<Vec<(TlsProfile, ClientConfig)>>,
+    profiles: Mutex<Vec<(TlsProfile, Arc<ClientConfig>)>>,
 }
 
 impl HttpTransports {
@@ -57,13 +63,13 @@ impl HttpTransports {
         Self { clock, files, default_ca, settings, profiles: Mutex::default() }
     }
 
-    fn tls(&self, profile: &TlsProfile) -> Result<ClientConfig> {
+    fn tls(&self, profile: &TlsProfile) -> Result<Arc<ClientConfig>> {
         let mut profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, config)) = profiles.iter().find(|(known, _)| known == profile) {
-            return Ok(config.clone());
+            return Ok(Arc::clone(config));
         }
-        let config = tls::client_config(&*self.files, profile, self.default_ca.as_deref())?;
-        profiles.push((profile.clone(), config.clone()));
+        let config = Arc::new(tls::client_config(&*self.files, profile, self.default_ca.as_deref())?);
+        profiles.push((profile.clone(), Arc::clone(&config)));
         Ok(config)
     }
 }
@@ -71,7 +77,9 @@ impl HttpTransports {
 impl Transports for HttpTransports {
     fn build(&self, profile: &TlsProfile) -> Result<Arc<dyn Transport>> {
         Ok(Arc::new(HttpTransport {
-            pool: Pool::new(Arc::clone(&self.clock), self.settings.clone(), self.tls(profile)?)?,
+            tls: Some(self.tls(profile)?),
+            connect_timeout: self.settings.connect_timeout,
+            pool: Pool::new(Arc::clone(&self.clock), &self.settings),
         }))
     }
 }
@@ -82,8 +90,19 @@ impl fmt::Debug for HttpTransports {
     }
 }
 
+/// HTTP without TLS, to what stands on this very machine, such as Lambda's own APIs.
+///
+/// Each exchange has a connection of its own: there is no pool that a freeze could leave dead.
+pub fn local_transport(clock: Arc<dyn Clock>) -> Arc<dyn Transport> {
+    let settings = TransportSettings { idle_per_host: 0, ..TransportSettings::default() };
+    let pool = Pool::new(clock, &settings);
+    Arc::new(HttpTransport { tls: None, connect_timeout: settings.connect_timeout, pool })
+}
+
 /// One provider's way out.
 struct HttpTransport {
+    tls: Option<Arc<ClientConfig>>,
+    connect_timeout: Duration,
     pool: Pool,
 }
 
@@ -104,47 +123,59 @@ impl Transport for HttpTransport {
 impl HttpTransport {
     /// Sends, and once more on a new connection when an old one turns out to be dead and sending twice does no harm.
     async fn exchange(&self, request: http::Request<Bytes>, most: usize) -> Result<http::Response<Bytes>> {
-        let harmless = request.method().is_safe();
-        let request = prepare(request)?;
-        let again = if harmless { request.try_clone() } else { None };
-        let line = self.pool.take()?;
-        match line.client.execute(request).await {
-            Ok(response) => return self.read(line, response, most).await,
-            Err(error) => {
-                let failure = Failure::of(&error);
-                if !failure.connection_broke() {
-                    return Err(failure.into_error());
+        let target = Target::of(request.uri(), self.tls.is_some())?;
+        let mut request = prepare(request)?;
+        if let Some(mut pooled) = self.pool.take(&target).await {
+            let again = request.method().is_safe().then(|| request.clone());
+            match pooled.try_send_request(request).await {
+                Ok(response) => return self.read(target, pooled, response, most).await,
+                Err(mut error) => {
+                    let failure = Failure::of_exchange(&target, error.error());
+                    if !failure.connection_broke() {
+                        return Err(failure.into_error());
+                    }
+                    // What else is pooled is as old as what just broke. Whoever tries again gets a new one.
+                    self.pool.clear();
+                    // What was never written is handed back, and does no harm whatever it is.
+                    let Some(again) = error.take_message().or(again) else { return Err(failure.into_error()) };
+                    request = again;
                 }
-                // What else stands in this pool is as old as what just broke. Whoever tries again gets a new one.
-                self.pool.retire(line.number)?;
-                let Some(again) = again.filter(|_| line.used) else { return Err(failure.into_error()) };
-                let line = self.pool.take()?;
-                let response = line.client.execute(again).await.map_err(|error| Failure::of(&error).into_error())?;
-                self.read(line, response, most).await
             }
+        }
+        let opened = connect::open(&target, self.tls.as_ref(), self.connect_timeout).await;
+        let mut sender = opened.map_err(Failure::into_error)?;
+        match sender.send_request(request).await {
+            Ok(response) => self.read(target, sender, response, most).await,
+            Err(error) => Err(Failure::of_exchange(&target, &error).into_error()),
         }
     }
 
-    async fn read(&self, line: Line, mut response: reqwest::Response, most: usize) -> Result<http::Response<Bytes>> {
-        let mut answer = http::Response::new(Bytes::new());
-        *answer.status_mut() = response.status();
-        *answer.headers_mut() = std::mem::take(response.headers_mut());
-        if answer.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+    async fn read(
+        &self,
+        target: Target,
+        sender: Sender,
+        response: http::Response<Incoming>,
+        most: usize,
+    ) -> Result<http::Response<Bytes>> {
+        let (head, mut incoming) = response.into_parts();
+        if head.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
             let message = "the answer is compressed although that was not asked for; look at what stands in between";
             return Err(Error::new(ErrorKind::Malformed, message));
         }
-        let announced = response.content_length().unwrap_or(0);
+        let announced = incoming.size_hint().exact().unwrap_or(0);
         let announced = usize::try_from(announced).ok().filter(|len| *len <= most).ok_or_else(|| too_large(most))?;
         let mut body = Zeroizing::new(Vec::with_capacity(announced));
-        while let Some(chunk) = response.chunk().await.map_err(|error| Failure::of(&error).into_error())? {
+        while let Some(frame) = incoming.frame().await {
+            let frame = frame.map_err(|error| Failure::of_exchange(&target, &error).into_error())?;
+            // Trailers are left aside.
+            let Ok(chunk) = frame.into_data() else { continue };
             if chunk.len() > most - body.len() {
                 return Err(too_large(most));
             }
             append(&mut body, &chunk);
         }
-        *answer.body_mut() = Bytes::from(std::mem::take(&mut *body));
-        self.pool.done(line.number);
-        Ok(answer)
+        self.pool.put(target, sender);
+        Ok(http::Response::from_parts(head, Bytes::from(std::mem::take(&mut *body))))
     }
 }
 
@@ -163,99 +194,16 @@ fn too_large(most: usize) -> Error {
     Error::new(ErrorKind::TooLarge, format!("the answer is larger than {most} bytes"))
 }
 
-fn prepare(mut request: http::Request<Bytes>) -> Result<reqwest::Request> {
-    request.headers_mut().entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
-    // The parser's error quotes the address, which may hold a name: it is left out.
-    reqwest::Request::try_from(request).map_err(|_| {
-        Error::new(ErrorKind::Config, "the provider's address is no http:// or https:// URL with a host; correct it")
-    })
-}
-
-/// The connections, thrown away whole when they have become old by the wall clock: over a freeze the monotonic clock
-/// may stand still, and the pool underneath would hand out what the other side closed long ago.
-struct Pool {
-    clock: Arc<dyn Clock>,
-    settings: TransportSettings,
-    tls: ClientConfig,
-    state: Mutex<State>,
-}
-
-struct State {
-    client: reqwest::Client,
-    number: u64,
-    /// Whether an exchange came to its end: from then on a connection may be an old one.
-    used: bool,
-    touched: UnixMillis,
-}
-
-/// A client of the pool, as one exchange sees it.
-struct Line {
-    client: reqwest::Client,
-    number: u64,
-    used: bool,
-}
-
-impl Pool {
-    fn new(clock: Arc<dyn Clock>, settings: TransportSettings, tls: ClientConfig) -> Result<Self> {
-        let client = client(&settings, &tls)?;
-        let state = State { client, number: 0, used: false, touched: clock.wall() };
-        Ok(Self { clock, settings, tls, state: Mutex::new(state) })
-    }
-
-    fn locked<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
-        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn take(&self) -> Result<Line> {
-        let now = self.clock.wall();
-        self.locked(|state| {
-            let old = now < state.touched || now.saturating_since(state.touched) >= self.settings.idle_timeout;
-            if state.used && old {
-                self.renew(state)?;
-            }
-            state.touched = now;
-            Ok(Line { client: state.client.clone(), number: state.number, used: state.used })
-        })
-    }
-
-    fn done(&self, number: u64) {
-        let now = self.clock.wall();
-        self.locked(|state| {
-            if state.number == number {
-                state.used = true;
-                state.touched = now;
-            }
-        });
-    }
-
-    /// Throws the connections away, unless somebody has done it already.
-    fn retire(&self, number: u64) -> Result<()> {
-        self.locked(|state| if state.number == number { self.renew(state) } else { Ok(()) })
-    }
-
-    fn renew(&self, state: &mut State) -> Result<()> {
-        state.client = client(&self.settings, &self.tls)?;
-        state.number += 1;
-        state.used = false;
-        Ok(())
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that builds HTTP clients")]
-fn client(settings: &TransportSettings, tls: &ClientConfig) -> Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls.clone())
-        .http1_only()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .retry(reqwest::retry::never())
-        .connect_timeout(settings.connect_timeout)
-        .pool_idle_timeout(settings.idle_timeout)
-        .pool_max_idle_per_host(settings.idle_per_host)
-        .tcp_nodelay(true)
-        .build()
-        .map_err(|error| Error::new(ErrorKind::Internal, "can't set up the HTTP client").because(error))
+/// The request as it is written on the wire: the address in two parts, path and `Host`.
+fn prepare(mut request: http::Request<Bytes>) -> Result<http::Request<Full<Bytes>>> {
+    let uri = std::mem::take(request.uri_mut()).into_parts();
+    let authority = uri.authority.as_ref().map_or("", |authority| authority.as_str());
+    let host = HeaderValue::from_str(target::without_default_port(authority, uri.scheme.as_ref()));
+    let headers = request.headers_mut();
+    headers.entry(HOST).or_insert(host.map_err(|_| target::not_an_address())?);
+    headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
+    *request.uri_mut() = uri.path_and_query.map_or_else(http::Uri::default, http::Uri::from);
+    Ok(request.map(Full::new))
 }
 
 #[cfg(test)]

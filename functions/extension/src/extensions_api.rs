@@ -1,31 +1,28 @@
 //! [`ExtensionsApi`]: a client of Lambda's Runtime Extensions API (version 2020-01-01).
 //!
-//! Each exchange has a connection of its own, on the sandbox's own host: there is no pool that a freeze could leave
-//! dead, and no timeout, since `/event/next` lasts as long as nothing happens. Nothing here knows a secret.
+//! It goes over the transport for what stands on the sandbox's own host, which gives each exchange a connection of its
+//! own. Nothing here knows a secret.
 
-use std::io;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join;
-use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use lockstep_core::{Error, ErrorKind, Result, UnixMillis};
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use lockstep_core::{Error, ErrorKind, Limits, Result, Transport, UnixMillis};
 use serde::Deserialize;
-use tokio::net::TcpStream;
 
-/// Bytes of an answer. Events are below 1 KiB.
-const MAX_ANSWER: usize = 64 << 10;
+/// `/event/next` lasts as long as nothing happens. Events are below 1 KiB.
+const LIMITS: Limits = Limits { time: Duration::MAX, response_bytes: 64 << 10 };
 const NAME: &str = "lambda-extension-name";
 const IDENTIFIER: &str = "lambda-extension-identifier";
 const ERROR_TYPE: &str = "lambda-extension-function-error-type";
 
 /// The API of one sandbox, before this extension is registered.
-#[derive(Debug)]
 pub(crate) struct ExtensionsApi {
     address: String,
+    transport: Arc<dyn Transport>,
 }
 
 /// What an extension asks to be told.
@@ -89,8 +86,8 @@ struct Refusal {
 
 impl ExtensionsApi {
     /// The API at the `host:port` of `AWS_LAMBDA_RUNTIME_API`.
-    pub(crate) fn new(address: String) -> Self {
-        Self { address }
+    pub(crate) fn new(address: String, transport: Arc<dyn Transport>) -> Self {
+        Self { address, transport }
     }
 
     /// Registers for these events. Where INVOKE is not to be had, for SHUTDOWN alone.
@@ -118,30 +115,19 @@ impl ExtensionsApi {
         headers: &[(&'static str, HeaderValue)],
         body: Bytes,
     ) -> Result<http::Response<Bytes>> {
-        let mut all = HeaderMap::new();
-        let host = HeaderValue::from_str(&self.address)
-            .map_err(|_| Error::new(ErrorKind::Config, "AWS_LAMBDA_RUNTIME_API is not `host:port`"))?;
-        all.insert(HOST, host);
-        all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        all.extend(headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.clone())));
-        let mut request = Request::new(Full::new(body));
+        let mut request = Request::new(body);
         *request.method_mut() = method;
-        *request.uri_mut() =
-            format!("/2020-01-01/extension/{path}").parse().map_err(|_| broken("has no such address"))?;
-        *request.headers_mut() = all;
-
-        let unreachable =
-            |error: io::Error| Error::new(ErrorKind::Network, "can't reach Lambda's Extensions API").because(error);
-        let stream = TcpStream::connect(&self.address).await.map_err(unreachable)?;
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken("hung up").because(error))?;
-        let exchange = async move {
-            let (head, body) = sender.send_request(request).await.map_err(hung_up)?.into_parts();
-            let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|_| broken("broke its answer off"))?;
-            Ok(http::Response::from_parts(head, body.to_bytes()))
-        };
-        // The connection ends by itself once the sender is gone.
-        join(exchange, connection).await.0
+        *request.uri_mut() = format!("http://{}/2020-01-01/extension/{path}", self.address)
+            .parse()
+            .map_err(|_| Error::new(ErrorKind::Config, "AWS_LAMBDA_RUNTIME_API is not `host:port`"))?;
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request
+            .headers_mut()
+            .extend(headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.clone())));
+        self.transport.send(request, LIMITS).await.map_err(|error| {
+            let message = format!("Lambda's Extensions API does not answer: {}", error.message());
+            Error::new(error.kind(), message)
+        })
     }
 }
 
@@ -191,8 +177,10 @@ fn broken(what: &str) -> Error {
     Error::new(ErrorKind::Internal, format!("Lambda's Extensions API {what}"))
 }
 
-fn hung_up(error: hyper::Error) -> Error {
-    broken("hung up").because(error)
+impl fmt::Debug for ExtensionsApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExtensionsApi").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

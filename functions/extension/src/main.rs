@@ -15,6 +15,7 @@ mod lifecycle;
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use lockstep_core::{Env as _, Error, ErrorKind};
 use lockstep_native::{LogFormat, LogLevel, ProcessEnv};
@@ -31,8 +32,8 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let host = Host::new(runtime.handle().clone());
+    let api = ExtensionsApi::new(address, lockstep_native::local_transport(Arc::clone(&host.clock)));
     let ended = runtime.block_on(async {
-        let api = ExtensionsApi::new(address);
         let started = host.config().and_then(|config| lifecycle::start(host, config));
         if let (Ok(_), Err(error)) = (&started, &hardened) {
             tracing::warn!(%error, "this process is less well protected than it should be");

@@ -4,6 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use http::{Method, StatusCode};
+use lockstep_core::UnixMillis;
 
 use super::*;
 use crate::LocalFiles;
@@ -41,6 +42,8 @@ impl Env for Bare {
 enum Reply {
     /// Sends this and keeps the connection.
     Send(String),
+    /// Sends this, closes, and says so.
+    Last(String, std::sync::mpsc::Sender<()>),
     /// Closes without a word.
     Close,
     /// Sends the first, then the second again and again, until the client closes.
@@ -108,6 +111,12 @@ fn converse(mut stream: impl Read + Write, heads: &Mutex<Vec<String>>, reply: im
         heads.lock().unwrap().push(head);
         match reply(request) {
             Reply::Send(answer) => stream.write_all(answer.as_bytes()).unwrap(),
+            Reply::Last(answer, closed) => {
+                stream.write_all(answer.as_bytes()).unwrap();
+                drop(stream);
+                let _ = closed.send(());
+                return;
+            }
             Reply::Close => return,
             Reply::Endless(first, again) => {
                 let _ = stream.write_all(first.as_bytes());
@@ -185,7 +194,7 @@ async fn an_exchange_is_whole_asks_for_no_compression_and_reuses_its_connection(
     );
 }
 
-/// Break: `Policy::none`.
+/// Break: follow `Location` in `read`.
 #[tokio::test]
 async fn o2_redirects_are_answers_and_the_target_sees_nothing() {
     let target = Server::new(|_, _| ok("stolen"));
@@ -263,7 +272,7 @@ async fn a_refused_connection_and_an_unknown_host_are_network_errors_that_were_n
 }
 
 /// Over a freeze the other side closes, and nobody notices until the request is written.
-/// Break: the second `execute` in `exchange`.
+/// Break: the loop back to a new connection in `exchange`.
 #[tokio::test]
 async fn a_dead_pooled_connection_costs_one_retry_not_an_error() {
     let server = Server::new(|connection, request| match (connection, request) {
@@ -276,7 +285,7 @@ async fn a_dead_pooled_connection_costs_one_retry_not_an_error() {
     assert_eq!((server.connections(), server.requests()), (2, 3));
 }
 
-/// Break: the filter on `line.used`, or `is_safe`.
+/// Break: `is_safe`, or `clear` in `exchange`.
 #[tokio::test]
 async fn what_may_have_been_done_is_not_sent_twice_and_a_new_connection_is_not_retried() {
     let server = Server::new(|connection, request| match (connection, request) {
@@ -299,7 +308,51 @@ async fn what_may_have_been_done_is_not_sent_twice_and_a_new_connection_is_not_r
     assert_eq!((server.connections(), server.requests()), (3, 4));
 }
 
-/// Break: `old` in `Pool::take`.
+/// Break: the two `is_closed` and `ready` of the pool.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a pause that no outcome hangs on: tokio looks at its sockets in it")]
+async fn a_connection_that_the_other_side_has_closed_is_replaced_whatever_is_sent() {
+    let (told, closed) = std::sync::mpsc::channel();
+    let server = Server::new(move |_, _| match ok("value") {
+        Reply::Send(answer) => Reply::Last(answer, told.clone()),
+        other => other,
+    });
+    let transport = transport();
+    for _ in 0..3 {
+        transport.send(request(Method::POST, &server.url("/")), LIMITS).await.unwrap();
+        closed.recv().unwrap();
+        // The end of the connection is known; tokio looks when nothing else is to do.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!((server.connections(), server.requests()), (3, 3));
+}
+
+/// Break: the bound in `Pool::put`.
+#[tokio::test]
+async fn so_many_connections_are_kept_per_host_and_none_by_the_local_transport() {
+    let server = Server::new(|_, _| ok("value"));
+    let clock = Arc::<Wall>::default();
+    let keeps_four = TransportSettings::default().idle_per_host;
+    let (pooled, local) = (transport_at(&clock), local_transport(clock));
+    for (transport, kept) in [(pooled, keeps_four), (local, 0)] {
+        let before = server.connections();
+        let url = server.url("/");
+        let six = |transport: Arc<dyn Transport>| {
+            let url = url.clone();
+            async move {
+                let ask = || get(&transport, &url);
+                let all = tokio::join!(ask(), ask(), ask(), ask(), ask(), ask());
+                assert!([all.0, all.1, all.2, all.3, all.4, all.5].iter().all(Result::is_ok));
+            }
+        };
+        six(Arc::clone(&transport)).await;
+        assert_eq!(server.connections() - before, 6, "all at once have one each");
+        six(transport).await;
+        assert_eq!(server.connections() - before, 12 - kept);
+    }
+}
+
+/// Break: either half of `waited`, or the look at a clock that was set back, in `Pool::locked`.
 #[tokio::test]
 async fn c6_connections_grow_old_by_the_wall_clock_while_the_monotonic_one_stands() {
     let server = Server::new(|_, _| ok("value"));
@@ -322,7 +375,9 @@ async fn c6_connections_grow_old_by_the_wall_clock_while_the_monotonic_one_stand
 
 #[tokio::test]
 async fn an_address_without_host_or_scheme_is_a_config_error() {
-    for url in ["/canary", "ftp://127.0.0.1/canary"] {
+    for url in ["/canary", "ftp://127.0.0.1/canary", "canary:80"] {
         assert_eq!(kind(get(&transport(), url).await), ErrorKind::Config, "{url}");
     }
+    let local = local_transport(Arc::<Wall>::default());
+    assert_eq!(kind(get(&local, "https://127.0.0.1/canary").await), ErrorKind::Config, "no TLS, no https");
 }
