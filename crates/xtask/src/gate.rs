@@ -102,7 +102,7 @@ struct Session {
     filter: Vec<String>,
     /// Every test that ran, once the steps `tests` and `model` are done.
     cases: Vec<Case>,
-    /// The benches that ran and held their bars.
+    /// What measured and held its bars.
     benched: Vec<&'static str>,
 }
 

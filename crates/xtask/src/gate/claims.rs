@@ -1,8 +1,8 @@
 //! `tests/claims.toml`: what the project says of itself, each line with the tests that show it.
 //!
-//! A claim is shown by tests (all of them have to run and pass), by a bench (it has to run and hold its bars), or it is
-//! open and says why. A name that no
-//! test has is a failure: a renamed test can't take a claim away in silence.
+//! A claim is shown by tests (all of them have to run and pass), by a bench or the size step (it has to run and hold its
+//! bars), or it is open and says why. A name that no test has is a failure: a renamed test can't take a claim away in
+//! silence.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::junit::{Case, End};
 use crate::failure::{Failure, Outcome};
 
-/// The benches that a claim may name.
-const BENCHES: [&str; 1] = ["hit"];
+/// What measures against bars and may be named by a claim, each with its command.
+const BENCHES: [(&str, &str); 2] = [("hit", "cargo xtask bench hit"), ("size", "cargo xtask size")];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,7 +35,7 @@ struct Claim {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) shown: usize,
-    /// Shown by `cargo xtask bench …`, which this run left out. A bench that missed a bar stands here too, beside its
+    /// Shown by what measures, which this run left out. A bench that missed a bar stands here too, beside its
     /// own failure.
     pub(super) not_benched: Vec<String>,
     /// Named tests that this run left out as skipped.
@@ -83,13 +83,13 @@ pub(super) fn check(text: &str, cases: &[Case], benched: &[&str]) -> Outcome<Ver
 }
 
 fn by_bench(claim: &Claim, bench: &str, benched: &[&str], verdict: &mut Verdict) -> bool {
-    if !BENCHES.contains(&bench) {
+    let Some((_, command)) = BENCHES.iter().find(|(name, _)| *name == bench) else {
         verdict.wrong.push(format!("{} names the bench {bench}: there is none", claim.id));
         return false;
-    }
+    };
     let ran = benched.contains(&bench);
     if !ran {
-        verdict.not_benched.push(format!("{}: `cargo xtask bench {bench}`", claim.id));
+        verdict.not_benched.push(format!("{}: `{command}`", claim.id));
     }
     ran
 }
@@ -187,6 +187,7 @@ mod tests {
         assert_eq!(check(text, &ran(), &["hit"]).unwrap(), Verdict { shown: 1, ..Verdict::default() });
         let both = verdict_of("bench = \"hit\"\nshown_by = [\"a$m::l3_one\"]");
         assert_eq!((both.shown, both.not_benched.len()), (0, 1));
+        assert_eq!(verdict_of("bench = \"size\"").not_benched, ["L3: `cargo xtask size`"]);
     }
 
     #[test]
