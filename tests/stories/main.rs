@@ -7,6 +7,7 @@
 
 mod aws_account;
 mod chain;
+mod demo;
 mod edits;
 mod fake_aws;
 mod flight;
