@@ -180,6 +180,9 @@ impl Checks<'_> {
         if let Some(ttl) = provider.ttl() {
             self.period(&format!("{key}.ttl"), ttl, ZERO, Ttl::MAX);
         }
+        if let Some(members) = provider.max_members() {
+            self.number(&format!("{key}.max_members"), members, 1000, 1_000_000);
+        }
         self.upstream(&format!("{key}.upstream"), provider.upstream());
         match provider {
             Provider::AwsSecretsManager(settings) => {

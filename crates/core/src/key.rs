@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::name::is_invisible;
-use crate::{Encoding, Error, ErrorKind, Field, Payload, Result, SecretValue};
+use crate::{Encoding, Error, ErrorKind, Field, MAX_MEMBERS, Payload, Result, SecretValue};
 
 /// The longest key in bytes.
 pub const MAX_KEY_BYTES: usize = 1024;
@@ -113,7 +113,7 @@ impl Payload {
     ///
     /// # Errors
     /// `VersionNotFound` when there is no such part or it is `null`; `Unsupported` when the value is not JSON;
-    /// `Malformed` when an object on the way has a name twice.
+    /// `Malformed` when an object on the way has a name twice; `TooLarge` when it has more than [`MAX_MEMBERS`].
     pub fn select(&self, key: &KeyPath) -> Result<Field> {
         let mut steps = key.steps();
         let field = match self {
@@ -199,15 +199,47 @@ fn member<'a>(text: &'a str, step: &str, key: &KeyPath) -> Result<Option<&'a str
             let message = format!("an object on the way to the key `{key}` has a name twice; store it once");
             return Err(Error::new(ErrorKind::Malformed, message));
         }
+        if members.crowded {
+            let message = format!(
+                "an object on the way to the key `{key}` has more than {MAX_MEMBERS} members; read the value without a key"
+            );
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
         return Ok(members.by_name.get(step).map(|raw| raw.get()));
     }
     if text.starts_with('[') {
         let is_index = step == "0" || (!step.starts_with('0') && step.bytes().all(|b| b.is_ascii_digit()));
-        let index = step.parse::<usize>().ok().filter(|_| is_index);
-        let items: Vec<&RawValue> = parse(text, key)?;
-        return Ok(index.and_then(|index| items.get(index)).map(|raw| raw.get()));
+        let Some(index) = step.parse::<usize>().ok().filter(|_| is_index) else { return Ok(None) };
+        let item = item(text, index).map_err(|_| no_json(key))?;
+        return Ok(item.map(RawValue::get));
     }
     Ok(None)
+}
+
+/// One item of a list. The others are passed over, however many there are.
+fn item(text: &str, index: usize) -> serde_json::Result<Option<&RawValue>> {
+    struct Items(usize);
+
+    impl<'de> Visitor<'de> for Items {
+        type Value = Option<&'de RawValue>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON array")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+            for _ in 0..self.0 {
+                if items.next_element::<IgnoredAny>()?.is_none() {
+                    return Ok(None);
+                }
+            }
+            let found = items.next_element()?;
+            while items.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(found)
+        }
+    }
+
+    serde_json::Deserializer::from_str(text).deserialize_seq(Items(index))
 }
 
 fn leaf(text: &str, key: &KeyPath) -> Result<Field> {
@@ -308,6 +340,8 @@ struct Members<'a> {
     by_name: BTreeMap<Cow<'a, str>, &'a RawValue>,
     /// A name stands there twice, and readers would disagree which one counts.
     repeated: bool,
+    /// There are more than [`MAX_MEMBERS`]; the rest was passed over.
+    crowded: bool,
 }
 
 #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -325,9 +359,13 @@ impl<'de> Deserialize<'de> for Members<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Members { by_name: BTreeMap::new(), repeated: false };
+                let mut members = Members { by_name: BTreeMap::new(), repeated: false, crowded: false };
                 while let Some((Name(name), value)) = map.next_entry()? {
                     members.repeated |= members.by_name.insert(name, value).is_some();
+                    if members.by_name.len() > MAX_MEMBERS {
+                        members.crowded = true;
+                        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                    }
                 }
                 Ok(members)
             }

@@ -32,6 +32,7 @@ mod scope;
 mod secret;
 mod selector;
 mod settings;
+mod structure;
 mod sync;
 mod target;
 mod time;
@@ -62,6 +63,7 @@ pub use self::selector::{MAX_SELECTOR_BYTES, Selector};
 pub use self::settings::{
     AuditHits, CacheSettings, Fallback, FreshnessSettings, OnOutage, Route, Ttl, UpstreamSettings,
 };
+pub use self::structure::{Bound, Excess, MAX_DEPTH, MAX_MEMBERS, Structure};
 pub use self::time::{Clock, Moment, Timeline, UnixMillis};
 pub use self::upstream::Upstream;
 pub use self::value::{Encoding, Field, Payload, SecretValue};

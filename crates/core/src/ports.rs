@@ -28,6 +28,9 @@ pub struct Limits {
     pub time: Duration,
     /// Bytes of the answer's body, after unpacking.
     pub response_bytes: usize,
+    /// Keys and items of the answer's JSON. A transport reads none: whoever parses the answer holds it
+    /// ([`Structure`](crate::Structure)).
+    pub members: usize,
 }
 
 /// Builds one [`Transport`] per provider, with its own TLS profile.

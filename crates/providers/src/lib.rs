@@ -17,6 +17,8 @@ pub mod vault;
 
 #[cfg(feature = "vault")]
 mod credential;
+#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store", feature = "vault"))]
+mod exchange;
 #[cfg(any(feature = "file", feature = "mock", feature = "vault"))]
 mod paging;
 #[cfg(any(feature = "file", feature = "mock"))]

@@ -15,8 +15,8 @@ use aws_sigv4::sign::v4;
 use bytes::Bytes;
 use http::Request;
 use lockstep_core::{
-    Call, Clock, Encoding, ErrorKind, Filter, Limits, Page, Payload, Provider, Secret, SecretName, Selector,
-    TlsProfile, Transport, Transports,
+    Call, Clock, Encoding, ErrorKind, Filter, Limits, MAX_MEMBERS, Page, Payload, Provider, Secret, SecretName,
+    Selector, TlsProfile, Transport, Transports,
 };
 use lockstep_native::{HttpTransports, LocalFiles, OsRandom, SystemClock, TransportSettings};
 use lockstep_providers::aws::{
@@ -96,7 +96,7 @@ impl Aws {
         let signable = SignableRequest::new("POST", request.uri().to_string(), headers, body).unwrap();
         let (instructions, _) = sign(signable, &params).unwrap().into_parts();
         instructions.apply_to_request_http1x(&mut request);
-        let limits = Limits { time: Duration::from_secs(20), response_bytes: 1 << 20 };
+        let limits = Limits { time: Duration::from_secs(20), response_bytes: 1 << 20, members: MAX_MEMBERS };
         let answer = self.ports.transport.send(request, limits).await.unwrap();
         assert!(answer.status().is_success(), "{target}: {answer:?}");
         serde_json::from_slice(answer.body()).unwrap_or_default()

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use lockstep_core::{
-    Call, Encoding, ErrorKind, Limits, Payload, Provider, Result, Retry, SecretName, Selector, TlsProfile, Transport,
-    Transports, VersionState,
+    Call, Encoding, ErrorKind, Limits, MAX_MEMBERS, Payload, Provider, Result, Retry, SecretName, Selector, TlsProfile,
+    Transport, Transports, VersionState,
 };
 use lockstep_native::{HttpTransports, LocalFiles, SystemClock, TransportSettings};
 use lockstep_providers::Credential;
@@ -72,6 +72,7 @@ impl Bao {
             namespace: self.namespace.clone(),
             auth,
             mounts: BTreeMap::new(),
+            members: MAX_MEMBERS,
             environment: String::new(),
         };
         let ports = VaultPorts {
@@ -97,7 +98,7 @@ impl Bao {
             request = request.header("x-vault-namespace", namespace);
         }
         let request = request.body(Bytes::from(body.to_string())).unwrap();
-        let limits = Limits { time: Duration::from_secs(20), response_bytes: 1 << 20 };
+        let limits = Limits { time: Duration::from_secs(20), response_bytes: 1 << 20, members: MAX_MEMBERS };
         let response = self.transport.inner.send(request, limits).await.unwrap();
         assert!(response.status().is_success(), "{method} {path}: {} {:?}", response.status(), response.body());
         serde_json::from_slice(response.body()).unwrap_or(Value::Null)

@@ -82,7 +82,7 @@ fn make(config: &Config, ports: &Ports, logins: &mut Logins, alias: &Alias, prov
                 insecure: settings.insecure,
                 tls: &settings.tls,
             };
-            let service = aws::service(settings.endpoint.as_deref(), settings.upstream.timeout);
+            let service = aws::service(settings.endpoint.as_deref(), settings.upstream.timeout, settings.max_members);
             let session = logins.session(config, ports, &login)?;
             Ok((Arc::new(SecretsManager::new(session, &SecretsManagerSettings { service })?), None))
         }
@@ -95,7 +95,7 @@ fn make(config: &Config, ports: &Ports, logins: &mut Logins, alias: &Alias, prov
                 insecure: settings.insecure,
                 tls: &settings.tls,
             };
-            let service = aws::service(settings.endpoint.as_deref(), settings.upstream.timeout);
+            let service = aws::service(settings.endpoint.as_deref(), settings.upstream.timeout, settings.max_members);
             let session = logins.session(config, ports, &login)?;
             let settings = ParameterStoreSettings { service, decrypt: settings.decrypt };
             Ok((Arc::new(ParameterStore::new(session, &settings)?), None))
@@ -107,6 +107,7 @@ fn make(config: &Config, ports: &Ports, logins: &mut Logins, alias: &Alias, prov
             use lockstep_providers::file::{FileChanges, FileProvider, FileSettings};
             let mut file = FileSettings::new(config.path(&settings.path));
             file.insecure_permissions = settings.insecure_permissions;
+            file.members = settings.max_members as usize;
             file.poll = settings.poll.get();
             let provider = Arc::new(FileProvider::new(file, Arc::clone(&ports.files), &*ports.random)?);
             let source = FileChanges::new(Arc::clone(&provider), Arc::clone(&ports.clock));
@@ -185,10 +186,13 @@ mod aws {
     }
 
     /// One call of a service may take as long as one attempt of its upstream stack; without that, as its deadline says.
-    pub(super) fn service(endpoint: Option<&str>, timeout: Period) -> ServiceSettings {
+    pub(super) fn service(endpoint: Option<&str>, timeout: Period, members: u32) -> ServiceSettings {
         let time = if timeout.is_zero() { Duration::from_mins(10) } else { timeout.get() };
         let defaults = ServiceSettings::default();
-        ServiceSettings { endpoint: endpoint.map(str::to_owned), limits: Limits { time, ..defaults.limits } }
+        ServiceSettings {
+            endpoint: endpoint.map(str::to_owned),
+            limits: Limits { time, members: members as usize, ..defaults.limits },
+        }
     }
 }
 
@@ -226,6 +230,7 @@ mod vault {
             namespace: vault.namespace.clone(),
             auth,
             mounts: vault.mounts.iter().map(|(path, mount)| (path.clone(), kind(mount))).collect(),
+            members: vault.max_members as usize,
             environment: String::new(),
         };
         let ports = VaultPorts {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lockstep_core::MAX_MEMBERS;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Credential, Tls, Upstream};
@@ -50,6 +51,17 @@ impl Provider {
         }
     }
 
+    /// Keys and items that an answer of it may have; nothing for what parses no answer.
+    pub fn max_members(&self) -> Option<u32> {
+        match self {
+            Self::AwsSecretsManager(settings) => Some(settings.max_members),
+            Self::AwsParameterStore(settings) => Some(settings.max_members),
+            Self::Vault(settings) => Some(settings.max_members),
+            Self::File(settings) => Some(settings.max_members),
+            Self::Mock(_) => None,
+        }
+    }
+
     /// Its TTL, instead of the cache's.
     pub fn ttl(&self) -> Option<Period> {
         match self {
@@ -63,7 +75,7 @@ impl Provider {
 }
 
 /// AWS Secrets Manager. Credentials come from AWS's own chain: environment, profile, web identity, container, instance.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct AwsSecretsManager {
@@ -79,6 +91,8 @@ pub struct AwsSecretsManager {
     pub endpoint: Option<String>,
     /// Allows `http://` to other hosts than this one.
     pub insecure: bool,
+    /// Keys and items that an answer may have, in all; from 1000 to 1000000.
+    pub max_members: u32,
     /// Instead of `cache.ttl` and `cache.ttl_with_journal`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Period>,
@@ -87,6 +101,21 @@ pub struct AwsSecretsManager {
     pub tls: Tls,
     /// The layers around the provider.
     pub upstream: Upstream,
+}
+
+impl Default for AwsSecretsManager {
+    fn default() -> Self {
+        Self {
+            region: None,
+            profile: None,
+            endpoint: None,
+            insecure: false,
+            max_members: members(),
+            ttl: None,
+            tls: Tls::default(),
+            upstream: Upstream::default(),
+        }
+    }
 }
 
 /// AWS Systems Manager Parameter Store. Credentials come from AWS's own chain.
@@ -107,6 +136,8 @@ pub struct AwsParameterStore {
     pub insecure: bool,
     /// Whether `SecureString` parameters are decrypted.
     pub decrypt: bool,
+    /// Keys and items that an answer may have, in all; from 1000 to 1000000.
+    pub max_members: u32,
     /// Instead of `cache.ttl` and `cache.ttl_with_journal`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Period>,
@@ -125,6 +156,7 @@ impl Default for AwsParameterStore {
             endpoint: None,
             insecure: false,
             decrypt: true,
+            max_members: members(),
             ttl: None,
             tls: Tls::default(),
             upstream: Upstream::default(),
@@ -151,6 +183,9 @@ pub struct Vault {
     /// Allows `http://` to other hosts than this one.
     #[serde(default)]
     pub insecure: bool,
+    /// Keys and items that an answer may have, in all; from 1000 to 1000000.
+    #[serde(default = "members")]
+    pub max_members: u32,
     /// Instead of `cache.ttl` and `cache.ttl_with_journal`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Period>,
@@ -221,12 +256,19 @@ pub struct File {
     /// How often to look for an edit; from 10ms to 1h. Edits need a journal to be seen before the TTL.
     #[serde(default = "a_second")]
     pub poll: Period,
+    /// Keys that the file may have, in all; from 1000 to 1000000.
+    #[serde(default = "members")]
+    pub max_members: u32,
     /// Instead of `cache.ttl` and `cache.ttl_with_journal`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Period>,
     /// The layers around the provider.
     #[serde(default)]
     pub upstream: Upstream,
+}
+
+fn members() -> u32 {
+    u32::try_from(MAX_MEMBERS).unwrap_or(u32::MAX)
 }
 
 fn a_second() -> Period {

@@ -148,6 +148,7 @@ fn a_bad_key_says_what_to_write() {
     assert!(KeyPath::parse("a~2").is_ok(), "a plain key has no escapes");
     assert!(KeyPath::parse(&"/a".repeat(MAX_KEY_DEPTH)).is_ok());
     assert_eq!(KeyPath::parse(&"/a".repeat(MAX_KEY_DEPTH + 1)), Err(KeyPathError::TooDeep));
+    assert!(KeyPath::parse(&"a".repeat(MAX_KEY_BYTES)).is_ok());
     assert_eq!(KeyPath::parse(&"a".repeat(MAX_KEY_BYTES + 1)), Err(KeyPathError::TooLong));
 }
 
@@ -165,6 +166,20 @@ fn m1_no_error_quotes_the_value() {
             }
         }
     }
+}
+
+/// Break: `crowded = true` in `Members`; or `>` before it as `>=`.
+#[test]
+fn o3_an_object_of_too_many_members_is_refused_and_a_long_list_is_not() {
+    let object = |members| {
+        let members: Vec<_> = (0..members).map(|n| format!("\"{n}\":1")).collect();
+        Payload::text(format!("{{\"a\":{{{}}}}}", members.join(",")))
+    };
+    assert_eq!(read(&object(MAX_MEMBERS), "/a/7"), Ok(("1".to_owned(), Encoding::Json)));
+    assert_eq!(read(&object(MAX_MEMBERS + 1), "/a/7"), Err(ErrorKind::TooLarge));
+    let list = Payload::text(format!("[{}7]", "0,".repeat(2 * MAX_MEMBERS)));
+    assert_eq!(read(&list, &format!("/{}", 2 * MAX_MEMBERS)), Ok(("7".to_owned(), Encoding::Json)));
+    assert_eq!(read(&list, &format!("/{}", 2 * MAX_MEMBERS + 1)), Err(ErrorKind::VersionNotFound));
 }
 
 #[test]

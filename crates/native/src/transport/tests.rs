@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use http::{Method, StatusCode};
-use lockstep_core::UnixMillis;
+use lockstep_core::{MAX_MEMBERS, UnixMillis};
 
 use super::*;
 use crate::LocalFiles;
@@ -143,7 +143,7 @@ fn m2_a_body_of_unknown_length_grows_into_new_blocks_and_keeps_every_byte() {
     assert_eq!(*body, whole);
 }
 
-const LIMITS: Limits = Limits { time: Duration::from_mins(1), response_bytes: 1 << 20 };
+const LIMITS: Limits = Limits { time: Duration::from_mins(1), response_bytes: 1 << 20, members: MAX_MEMBERS };
 
 fn transport_at(clock: &Arc<Wall>) -> Arc<dyn Transport> {
     let clock: Arc<dyn Clock> = Arc::<Wall>::clone(clock);
@@ -252,7 +252,7 @@ async fn an_exchange_ends_at_its_limit_before_and_within_the_answer() {
         [|| Reply::Silent, || Reply::Endless("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n")];
     for reply in replies {
         let server = Server::new(move |_, _| reply());
-        let limits = Limits { time: Duration::from_millis(50), response_bytes: usize::MAX };
+        let limits = Limits { time: Duration::from_millis(50), response_bytes: usize::MAX, ..LIMITS };
         let result = transport().send(request(Method::GET, &server.url("/canary?canary")), limits).await;
         assert!(result.as_ref().unwrap_err().message().contains("50 ms"));
         assert_eq!(kind(result), ErrorKind::Timeout);

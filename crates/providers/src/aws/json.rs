@@ -15,6 +15,7 @@ use super::endpoint::{Endpoint, Region, Service};
 use super::errors::{Remedy, Verdict, verdict};
 use super::session::{ServiceSettings, Session};
 use super::sign::signed;
+use crate::exchange::exchange;
 
 /// Speaks JSON 1.1 with one service.
 pub(crate) struct JsonClient {
@@ -57,7 +58,7 @@ impl JsonClient {
         let time = self.session.signing_time();
         let request = signed(request, &loaded.credentials, self.service.name(), region.as_str(), time)?;
         let limits = Limits { time: self.limits.time.min(call.remaining()), ..self.limits };
-        let response = self.session.ports.transport.send(request, limits).await?;
+        let response = exchange(&*self.session.ports.transport, request, limits).await?;
         if response.status() == http::StatusCode::OK {
             return Ok(Body::new(response.into_body()));
         }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use lockstep_core::{
-    Clock, Env, Error, ErrorKind, Files, Limits, Random, Result, Scope, ScopeParts, Timeline, Transport, UnixMillis,
+    Clock, Env, Error, ErrorKind, Files, Limits, MAX_MEMBERS, Random, Result, Scope, ScopeParts, Timeline, Transport,
+    UnixMillis,
 };
 
 use super::credentials::{CredentialCache, profile};
@@ -51,9 +52,12 @@ pub struct ServiceSettings {
 }
 
 impl Default for ServiceSettings {
-    /// No endpoint, 5 s, 4 MiB.
+    /// No endpoint, 5 s, 4 MiB, [`MAX_MEMBERS`].
     fn default() -> Self {
-        Self { endpoint: None, limits: Limits { time: Duration::from_secs(5), response_bytes: 4 << 20 } }
+        Self {
+            endpoint: None,
+            limits: Limits { time: Duration::from_secs(5), response_bytes: 4 << 20, members: MAX_MEMBERS },
+        }
     }
 }
 

@@ -71,12 +71,12 @@ impl VersionKey {
 }
 
 /// Reads a file's text.
-pub(super) fn parse(text: &str, syntax: Syntax, key: &VersionKey) -> Result<Content, Fault> {
+pub(super) fn parse(text: &str, syntax: Syntax, members: usize, key: &VersionKey) -> Result<Content, Fault> {
     if text.trim().is_empty() {
         // An editor empties a file before it writes it; nobody means "no secret at all" by that.
         return Err(Fault { place: None, what: "the file is empty; write `name: value`, or `{}` for no secret" });
     }
-    let Node::Map(entries) = syntax.parse(text)? else {
+    let Node::Map(entries) = syntax.parse(text, members)? else {
         return Err(Fault { place: None, what: "the file holds no map; write `name: value`, one name per line" });
     };
     let mut content = Content::new();

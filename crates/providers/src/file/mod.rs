@@ -17,6 +17,7 @@ mod changes;
 mod content;
 mod provider;
 mod settings;
+mod structure;
 mod syntax;
 
 #[cfg(test)]

@@ -146,9 +146,8 @@ fn load(
         ))
     } else {
         match std::str::from_utf8(&file.bytes) {
-            Ok(text) => {
-                parse(text, syntax, key).map_err(|fault| Error::new(ErrorKind::Config, format!("{path}: {fault}")))
-            }
+            Ok(text) => parse(text, syntax, settings.members, key)
+                .map_err(|fault| Error::new(ErrorKind::Config, format!("{path}: {fault}"))),
             Err(_) => refused(format!("{path} is not UTF-8; save it as UTF-8, and bytes as `binary = \"base64\"`")),
         }
     };

@@ -12,6 +12,8 @@ use lockstep_core::SecretValue;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::structure;
+
 /// Line and column, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
@@ -64,12 +66,12 @@ impl Syntax {
         }
     }
 
-    /// Reads the text.
-    pub(super) fn parse(self, text: &str) -> Result<Node, Fault> {
+    /// Reads the text, of at most so many keys.
+    pub(super) fn parse(self, text: &str, members: usize) -> Result<Node, Fault> {
         match self {
-            Self::Yaml => yaml::parse(text),
-            Self::Json => json(text),
-            Self::Toml => toml(text),
+            Self::Yaml => yaml::parse(text, members),
+            Self::Json => structure::json(text, members).and_then(|()| json(text)),
+            Self::Toml => structure::toml(text, members).and_then(|()| toml(text)),
         }
     }
 }

@@ -327,3 +327,49 @@ proptest! {
         }
     }
 }
+
+/// Break: leave out one of the three calls in `Syntax::parse` or `yaml`; `2` in `structure::yaml_nodes`; the `Equals` or the
+/// `Dot` in `structure::toml`.
+#[test]
+fn o3_a_file_of_too_many_keys_is_refused_with_the_place_in_every_language() {
+    let open = |path: &str, text: &str| {
+        let files = TestFiles::new();
+        files.write(path, text);
+        let mut settings = FileSettings::new(path);
+        settings.members = 3;
+        FileProvider::new(settings, files, &*TestRandom::seeded(1))
+            .map(drop)
+            .map_err(|error| error.message().to_owned())
+    };
+    for (path, fits, too_many, place) in [
+        ("/s.yaml", "a: 1\nb: { c: c4n4ry }\n", "a: 1\nb: { c: c4n4ry, d: 2 }\n", "line 2, column 17"),
+        ("/s.json", "{\"a\":1,\n\"b\":{\"c\":\"c4n4ry\"}}", "{\"a\":1,\n\"b\":{\"c\":1,\"d\":1}}", "line 2, column 11"),
+        ("/s.toml", "a = 1\n[b]\nc = \"=,.c4n4ry\"", "a = 1\nb.c = 1\nd = 2", "line 3, column 3"),
+    ] {
+        assert_eq!(open(path, fits), Ok(()), "{path}");
+        let what = "the file has more keys than `max_members` allows; split it, or raise `max_members`";
+        assert_eq!(open(path, too_many), Err(format!("{path}: {place}: {what}")), "{path}");
+    }
+}
+
+/// Break: leave out `depth` in `structure::json`, `brackets` or `dots` in `structure::toml`, or the look at
+/// `open` in `yaml::flatten`.
+#[test]
+fn o3_a_deep_file_is_refused_and_costs_no_stack() {
+    let times = 1 << 19;
+    for (path, text) in [
+        ("/s.json", format!("{}1{}", "{\"a\":".repeat(times), "}".repeat(times))),
+        ("/s.json", "[".repeat(times)),
+        ("/s.toml", format!("{}a = 1", "a.".repeat(times))),
+        ("/s.toml", format!("[{}a]", "a.".repeat(times))),
+        ("/s.toml", format!("a = {}", "[".repeat(times))),
+        ("/s.yaml", format!("a: {}1{}", "[".repeat(40), "]".repeat(40))),
+    ] {
+        let error = read(path, &text).map(drop).unwrap_err();
+        assert!(error.message().contains("this nests too deep"), "{error}");
+    }
+    // Here YAML's scanner has had enough before its budget is used up.
+    for open in ["[", "{a: ", "- "] {
+        assert!(read("/s.yaml", &format!("a: {}", open.repeat(times))).is_err());
+    }
+}

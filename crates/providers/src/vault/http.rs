@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
 use super::settings::Address;
-use crate::wiped::wiped;
+use crate::exchange::exchange;
 
 /// The largest answer in bytes. A KV entry is at most 1 MiB; a list of 10,000 keys stays below this.
 const RESPONSE_BYTES: usize = 4 << 20;
@@ -23,6 +23,8 @@ pub(super) struct Http {
     pub(super) address: Address,
     pub(super) namespace: Option<HeaderValue>,
     pub(super) transport: Arc<dyn Transport>,
+    /// Keys and items that an answer may have.
+    pub(super) members: usize,
 }
 
 impl Http {
@@ -53,8 +55,8 @@ impl Http {
         }
         let body = body.map_or_else(Bytes::new, Bytes::from_owner);
         let request = request.body(body).map_err(|_| Error::new(ErrorKind::Internal, "the request can't be built"))?;
-        let limits = Limits { time: call.remaining(), response_bytes: RESPONSE_BYTES };
-        Ok(self.transport.send(request, limits).await?.map(wiped))
+        let limits = Limits { time: call.remaining(), response_bytes: RESPONSE_BYTES, members: self.members };
+        exchange(&*self.transport, request, limits).await
     }
 }
 

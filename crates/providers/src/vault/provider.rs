@@ -75,7 +75,7 @@ impl VaultProvider {
         });
         Ok(Self {
             scope,
-            http: Http { address, namespace, transport: ports.transport.clone() },
+            http: Http { address, namespace, transport: ports.transport.clone(), members: settings.members },
             login: Login::new(settings.auth, ports),
             mounts: Mounts::new(&settings.mounts),
         })

@@ -21,6 +21,8 @@ pub struct VaultSettings {
     /// What is mounted where, for policies that hide `sys/internal/ui/mounts`: mount path -> kind. A mount named here
     /// is never asked for.
     pub mounts: BTreeMap<String, MountKind>,
+    /// Keys and items that an answer may have; [`MAX_MEMBERS`](lockstep_core::MAX_MEMBERS) unless told otherwise.
+    pub members: usize,
     /// The environment of its scope.
     pub environment: String,
 }

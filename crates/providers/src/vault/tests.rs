@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockstep_core::{
-    Encoding, Error, ErrorKind, Filter, Lease, Page, Payload, Provider, Retry, Secret, SecretName, Selector,
+    Encoding, Error, ErrorKind, Filter, Lease, MAX_MEMBERS, Page, Payload, Provider, Retry, Secret, SecretName,
+    Selector,
 };
 use lockstep_testkit::{FakeTransport, Gate, ManualClock, Reply, TestEnv, TestFiles, call};
 use serde_json::{Value, json};
@@ -35,6 +36,7 @@ impl World {
             namespace: Some("team/prod".into()),
             auth,
             mounts: mounts.map(|(path, kind)| (path.to_owned(), kind)).into(),
+            members: MAX_MEMBERS,
             environment: String::new(),
         };
         Self { provider: VaultProvider::new(settings, ports).unwrap(), transport, clock, env }
@@ -420,6 +422,7 @@ async fn m2_what_the_server_answered_is_wiped_by_its_last_reader() {
     let http = super::http::Http {
         address: super::settings::Address::parse("https://vault.internal:8200").unwrap(),
         namespace: None,
+        members: MAX_MEMBERS,
         transport: world.transport.clone(),
     };
     let answer = http.send(&call(&world.clock), http::Method::GET, "kv2/data/a", None, None).await.unwrap();

@@ -22,6 +22,7 @@ use serde_json::value::RawValue;
 
 pub(crate) use self::cache::CredentialCache;
 use super::body::{self, Body};
+use crate::exchange::exchange;
 
 /// Access key, secret and session token. They redact themselves and are wiped on drop.
 #[derive(Clone)]
@@ -105,8 +106,8 @@ async fn ask(
     time: std::time::Duration,
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>> {
-    let limits = Limits { time: time.min(call.remaining()), response_bytes: 64 << 10 };
-    transport.send(request, limits).await.map_err(|error| error.during(Operation::Login))
+    let limits = Limits { time: time.min(call.remaining()), response_bytes: 64 << 10, members: 1_000 };
+    exchange(transport, request, limits).await.map_err(|error| error.during(Operation::Login))
 }
 
 /// The JSON that containers and instance metadata answer.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use lockstep_core::{
-    CanonicalId, Metadata, Payload, Result, Scope, Secret, SecretName, UnixMillis, Version, VersionInfo, VersionState,
+    CanonicalId, Metadata, Payload, Result, Scope, Secret, SecretName, Structure, UnixMillis, Version, VersionInfo,
+    VersionState,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -125,6 +126,8 @@ impl Parameter<'_> {
 fn source(raw: &RawValue) -> Option<Box<str>> {
     const KEPT: [&str; 5] = ["arn", "name", "versionid", "versionstages", "createddate"];
     let text = text(raw).ok()?;
+    // JSON in a string, so the bound on the answer did not see its keys.
+    Structure::default().check(text.expose()).ok()?;
     let members: BTreeMap<&str, &RawValue> = serde_json::from_slice(text.expose()).ok()?;
     let kept: BTreeMap<_, _> =
         members.into_iter().filter(|(key, _)| KEPT.contains(&&*key.to_ascii_lowercase())).collect();
@@ -216,6 +219,18 @@ fn identity(scope: &Scope, name: &str, arn: Option<&str>) -> Result<(CanonicalId
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Break: leave out the `check` in `source`.
+    #[test]
+    fn o3_the_source_of_a_reference_has_no_more_keys_than_an_answer() {
+        let kept = |keys: usize| {
+            let keys: Vec<_> = (0..keys).map(|key| format!("\"{key}\":1")).collect();
+            let inner = format!("{{\"Name\":\"n\",{}}}", keys.join(","));
+            source(&RawValue::from_string(serde_json::to_string(&inner).unwrap()).unwrap())
+        };
+        assert_eq!(kept(lockstep_core::MAX_MEMBERS - 1).as_deref(), Some(r#"{"Name":"n"}"#));
+        assert_eq!(kept(lockstep_core::MAX_MEMBERS), None);
+    }
 
     /// Break: keep the whole `SourceResult`.
     #[test]

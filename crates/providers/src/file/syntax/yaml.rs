@@ -10,23 +10,19 @@ use std::vec::IntoIter;
 use granit_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use zeroize::Zeroizing;
 
+use super::super::structure;
 use super::{Entry, Fault, Node, Place};
 
-/// Maps within maps; the root is the first.
-const MAX_DEPTH: usize = 16;
-/// Scalars, and beginnings and ends of maps and lists, with every alias expanded.
-const MAX_PARTS: usize = 200_000;
 const MAX_ALIASES: usize = 1_000;
 /// Bytes of all values, with every alias expanded: twice the largest file.
 const MAX_TEXT: usize = 16 << 20;
 
 const INVALID: &str = "this is not valid YAML; write `name: value`, one name per line";
-const TOO_LARGE: &str =
-    "this YAML is too deep, too large or has too many aliases; write the values out, one name per line";
+const TOO_LARGE: &str = "this YAML has too many aliases, or too much text behind them; write the values out";
 
-/// Reads one document.
-pub(super) fn parse(text: &str) -> Result<Node, Fault> {
-    let mut tree = Tree { parts: flatten(text)?.into_iter(), text: 0 };
+/// Reads one document of at most so many keys, with every alias expanded.
+pub(super) fn parse(text: &str, members: usize) -> Result<Node, Fault> {
+    let mut tree = Tree { parts: flatten(text, structure::yaml_nodes(members))?.into_iter(), text: 0 };
     match tree.parts.next() {
         Some(root) => tree.node(root, 0),
         None => Ok(Node::Other),
@@ -59,13 +55,13 @@ enum Kind {
     Merge,
 }
 
-fn flatten(text: &str) -> Result<Vec<Part>, Fault> {
+fn flatten(text: &str, max_nodes: usize) -> Result<Vec<Part>, Fault> {
     let mut parser = Parser::new_from_str(text);
     let mut parts: Vec<Part> = Vec::new();
     // Where the maps and lists that are still open begin, each with its anchor (0 is none).
     let mut open = Vec::new();
     let mut anchored = BTreeMap::new();
-    let (mut documents, mut aliases) = (0, 0);
+    let (mut documents, mut aliases, mut nodes) = (0, 0, 0);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| Fault { place: Some(place(*error.marker())), what: INVALID })?;
         let place = place(span.start);
@@ -103,16 +99,24 @@ fn flatten(text: &str) -> Result<Vec<Part>, Fault> {
                     return Err(fault("an alias stands within what it names; write the value out"));
                 };
                 aliases += 1;
-                if aliases > MAX_ALIASES || begin + range.len() > MAX_PARTS {
+                if aliases > MAX_ALIASES {
                     return Err(fault(TOO_LARGE));
+                }
+                // Each node has two parts at most.
+                if begin + range.len() > 2 * max_nodes {
+                    return Err(fault(structure::TOO_MANY));
                 }
                 parts.extend_from_within(range.clone());
                 parts[begin].place = place;
             }
             _ => {}
         }
-        if parts.len() > MAX_PARTS {
-            return Err(fault(TOO_LARGE));
+        nodes += parts[begin..].iter().filter(|part| !matches!(part.what, What::End)).count();
+        if nodes > max_nodes {
+            return Err(fault(structure::TOO_MANY));
+        }
+        if open.len() > structure::DEPTH {
+            return Err(fault(structure::TOO_DEEP));
         }
     }
     Ok(parts)
@@ -188,7 +192,7 @@ impl Tree {
                 let value = value.as_str().into();
                 Ok(if kind == Kind::Verbatim { Node::Verbatim(value) } else { Node::Text(value) })
             }
-            What::Map if depth == MAX_DEPTH => Err(Fault { place: Some(first.place), what: TOO_LARGE }),
+            What::Map if depth == structure::DEPTH => Err(Fault { place: Some(first.place), what: structure::TOO_DEEP }),
             What::Map => self.map(depth + 1).map(Node::Map),
             What::List => {
                 let mut open = 1;

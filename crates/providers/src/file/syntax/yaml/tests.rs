@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::file::structure::{DEPTH, TOO_DEEP, TOO_MANY};
+
+const MEMBERS: usize = 100_000;
 
 /// The tree as text: `"a"` is text, `5` verbatim, `-` nothing that a secret can be.
 fn shown(node: &Node) -> String {
@@ -18,7 +21,7 @@ fn shown(node: &Node) -> String {
 }
 
 fn read(text: &str) -> String {
-    match parse(text) {
+    match parse(text, MEMBERS) {
         Ok(node) => shown(&node),
         Err(fault) => fault.to_string(),
     }
@@ -134,7 +137,7 @@ fn aliases_and_merge_keys_stand_for_what_they_name() {
 
 #[test]
 fn places_are_those_of_keys_and_a_doubled_key_is_kept_for_who_tells_it() {
-    let Ok(Node::Map(entries)) = parse("# é\n\"ü\": 1\nb:\n  c: 2\nb: &x 3\n*x : 4\n") else { panic!("a map") };
+    let Ok(Node::Map(entries)) = parse("# é\n\"ü\": 1\nb:\n  c: 2\nb: &x 3\n*x : 4\n", MEMBERS) else { panic!("a map") };
     let places: Vec<_> = entries
         .iter()
         .map(|entry| (entry.key.as_str(), entry.place.map(|place| (place.line, place.column)).unwrap()))
@@ -167,12 +170,11 @@ fn what_is_no_map_of_names_is_refused() {
 #[test]
 fn what_would_grow_is_refused_where_it_would() {
     let nested = |depth: usize| "{a: ".repeat(depth) + "1" + &"}".repeat(depth);
-    assert_eq!(read(&nested(MAX_DEPTH)), nested(MAX_DEPTH));
+    assert_eq!(read(&nested(DEPTH)), nested(DEPTH));
     let aliases = |count: usize| "a: &x 1\n".to_owned() + &"b: *x\n".repeat(count);
-    assert!(parse(&aliases(MAX_ALIASES)).is_ok());
+    assert!(parse(&aliases(MAX_ALIASES), MEMBERS).is_ok());
     let names = |count: usize| "a: 1\n".repeat(count);
-    // A beginning, an end, and two scalars for each.
-    assert!(parse(&names(MAX_PARTS / 2 - 1)).is_ok());
+    assert!(parse(&names(MEMBERS), MEMBERS).is_ok());
 
     // Twelve levels, each four times the one before.
     let level = |level: usize| {
@@ -184,20 +186,20 @@ fn what_would_grow_is_refused_where_it_would() {
     let lists = laughs.replace('{', "[").replace('}', "]").replace("x: ", "").replace("y: ", "");
     let lists = lists.replace("z: ", "").replace("w: ", "");
     let long = format!("a: &x {}\n{}", "v".repeat(MAX_TEXT / 500), "b: *x\n".repeat(500));
-    let deep = format!("a: &x {}\nb: {}", nested(MAX_DEPTH - 1), "{a: {a: *x}}");
+    let deep = format!("a: &x {}\nb: {}", nested(DEPTH - 1), "{a: {a: *x}}");
     for (text, what) in [
-        (nested(MAX_DEPTH + 1), TOO_LARGE),
-        (deep, TOO_LARGE),
+        (nested(DEPTH + 1), TOO_DEEP),
+        (deep, TOO_DEEP),
         (aliases(MAX_ALIASES + 1), TOO_LARGE),
-        (names(MAX_PARTS / 2), TOO_LARGE),
-        (laughs, TOO_LARGE),
-        (lists, TOO_LARGE),
+        (names(MEMBERS + 1), TOO_MANY),
+        (laughs, TOO_MANY),
+        (lists, TOO_MANY),
         (long, TOO_LARGE),
         ("[".repeat(100_000), INVALID),
         ("{a: ".repeat(100_000), INVALID),
-        ("- ".repeat(100_000), INVALID),
+        ("- ".repeat(100_000), TOO_DEEP),
     ] {
-        let fault = parse(&text).err().map(|fault| fault.what);
+        let fault = parse(&text, MEMBERS).err().map(|fault| fault.what);
         assert_eq!(fault, Some(what), "{}", &text[..40]);
     }
 }
@@ -205,7 +207,7 @@ fn what_would_grow_is_refused_where_it_would() {
 proptest! {
     #[test]
     fn any_text_is_read_or_refused_without_panic(text in "[a-c:{}\\[\\]\"'&*!|>#,<?%~\\- \n\t0-9]{0,80}") {
-        let _ = parse(&text);
+        let _ = parse(&text, MEMBERS);
     }
 
     #[test]
