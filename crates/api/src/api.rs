@@ -10,7 +10,7 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response};
 use lockstep_core::{
-    AuditRecord, AuditSink, Call, Clock, Error, ErrorKind, FrontDoor, Peer, Principal, Random, Resolver, Result, Spawn,
+    AuditRecord, Call, Clock, Error, ErrorKind, FrontDoor, Peer, Principal, Random, Resolver, Result, Spawn,
 };
 
 use crate::guard::{Guard, Head};
@@ -32,7 +32,6 @@ pub struct Api {
     resolver: Arc<Resolver>,
     clock: Arc<dyn Clock>,
     spawn: Arc<dyn Spawn>,
-    audit: Arc<dyn AuditSink>,
     metrics: Option<Arc<PrometheusMetrics>>,
     trace: bool,
     guard: Guard,
@@ -128,7 +127,6 @@ impl Api {
             resolver: parts.resolver,
             clock: parts.clock,
             spawn: parts.spawn,
-            audit: parts.audit,
             metrics: parts.metrics,
             trace: parts.trace,
             guard: Guard {
@@ -252,7 +250,7 @@ impl Api {
             metrics.refused(code);
         }
         let path: String = parts.uri.path().chars().take(MAX_AUDITED_PATH).collect();
-        self.audit.write(&AuditRecord {
+        self.resolver.record_refusal(AuditRecord {
             at: self.clock.wall(),
             request_id: Arc::from(id.as_str()),
             // Whoever was refused before or at the token has not shown who they are.

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use http::HeaderName;
 use lockstep_auth::LocalToken;
-use lockstep_core::{Alias, AuditSink, Clock, Random, Resolver, Spawn};
+use lockstep_core::{Alias, Clock, Random, Resolver, Spawn};
 
 use crate::PrometheusMetrics;
 
 /// What an [`Api`](crate::Api) is made of.
 pub struct ApiParts {
-    /// The way to the secrets.
+    /// The way to the secrets, and to the audit.
     pub resolver: Arc<Resolver>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
@@ -20,8 +20,6 @@ pub struct ApiParts {
     pub spawn: Arc<dyn Spawn>,
     /// For request ids and the key of the entity tags.
     pub random: Arc<dyn Random>,
-    /// Where refusals before the resolver are recorded.
-    pub audit: Arc<dyn AuditSink>,
     /// The numbers behind `/metrics`; without them that route answers 404.
     pub metrics: Option<Arc<PrometheusMetrics>>,
     /// Whether a caller's `traceparent` goes on into logs and provider calls.

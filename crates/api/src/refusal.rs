@@ -1,5 +1,5 @@
 //! [`Refusal`]: everything that ends a request before the resolver is asked, with its status, its text on the AWS
-//! surface and its words on the native API. One audit record stands for each.
+//! surface and its words on the native API. Each is in the audit, those alike as a count.
 
 use std::borrow::Cow;
 

@@ -16,13 +16,13 @@ pub struct AuditRecord {
     pub request_id: Arc<str>,
     /// Who asked.
     pub principal: Arc<str>,
-    /// The address at the other end of the socket.
+    /// The address at the other end of the socket; for a count, the last one's.
     pub peer: Option<Arc<str>>,
     /// What they wanted, as [`Action::as_str`](crate::Action::as_str) says it, or `login`.
     pub action: &'static str,
     /// Which provider answered or was to be asked.
     pub provider: Option<Alias>,
-    /// Which secret.
+    /// Which secret; of a request that was refused before one was looked at, its path. For a count of those, the last one's.
     pub name: Box<str>,
     /// Which version was released.
     pub version: Option<Box<str>>,

@@ -1,24 +1,32 @@
-//! The ledger: every access leaves through here and is recorded. Hits may be folded into exact counts.
+//! The ledger: every access leaves through here and is recorded. What comes often, hits and refused requests, is folded
+//! into exact counts.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
     Action, Alias, Answer, AuditHits, AuditRecord, AuditSink, CacheStatus, Call, Error, Moment, Outcome, Principal,
     Result, SecretName,
 };
 
-/// How many different folded hits are kept before they are written, whether or not it is time.
+/// How many different counts are kept before they are written, whether or not it is time.
 const MAX_FOLDED: usize = 4096;
 
 /// Turns accesses into audit records.
 pub(crate) struct Ledger {
     sink: Arc<dyn AuditSink>,
     hits: AuditHits,
-    folded: Mutex<HashMap<Hit, Folded>>,
+    folded: Mutex<HashMap<Alike, Folded>>,
 }
 
-/// What makes two hits equal.
+/// What makes two records one.
+#[derive(PartialEq, Eq, Hash)]
+enum Alike {
+    Hit(Hit),
+    Refusal(Refusal),
+}
+
 #[derive(PartialEq, Eq, Hash)]
 struct Hit {
     principal: Arc<str>,
@@ -28,7 +36,17 @@ struct Hit {
     stale: bool,
 }
 
+/// The path is not among it, nor the port: whoever is refused chooses both, and could make each record another one.
+#[derive(PartialEq, Eq, Hash)]
+struct Refusal {
+    principal: Arc<str>,
+    host: Option<Box<str>>,
+    outcome: Outcome,
+    code: Option<Arc<str>>,
+}
+
 struct Folded {
+    /// How many are still to be written.
     count: u64,
     last: AuditRecord,
 }
@@ -62,6 +80,30 @@ impl Ledger {
         result
     }
 
+    /// Records a request that was refused before a secret was looked at. The first of its like is written at once, those
+    /// after it are counted until the next flush: nobody who is refused decides how much is written.
+    pub(crate) fn refused(&self, record: AuditRecord) {
+        let alike = Alike::Refusal(Refusal {
+            principal: record.principal.clone(),
+            host: record.peer.as_deref().map(host),
+            outcome: record.outcome,
+            code: record.policy.clone(),
+        });
+        let mut folded = self.folded();
+        if let Some(known) = folded.get_mut(&alike) {
+            known.count += 1;
+            known.last = record;
+            return;
+        }
+        folded.insert(alike, Folded { count: 0, last: record.clone() });
+        let full = folded.len() >= MAX_FOLDED;
+        drop(folded);
+        self.sink.write(&record);
+        if full {
+            self.flush();
+        }
+    }
+
     /// Records anything but a read of a value.
     pub(crate) fn record<T>(&self, access: &Access<'_>, result: Result<T>, policy: Option<Arc<str>>) -> Result<T> {
         match &result {
@@ -85,21 +127,21 @@ impl Ledger {
             return self.sink.write(&record(policy));
         }
         let name = answer.secret.name.clone();
-        let hit = Hit {
+        let alike = Alike::Hit(Hit {
             principal: access.who.id.clone(),
             alias: answer.alias.clone(),
             name,
             version: version.clone(),
             stale,
-        };
-        let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = folded.get_mut(&hit) {
+        });
+        let mut folded = self.folded();
+        if let Some(known) = folded.get_mut(&alike) {
             known.count += 1;
             known.last.at = access.started.wall;
             known.last.request_id = access.call.shared_request_id();
             return;
         }
-        folded.insert(hit, Folded { count: 1, last: record(policy) });
+        folded.insert(alike, Folded { count: 1, last: record(policy) });
         let full = folded.len() >= MAX_FOLDED;
         drop(folded);
         if full {
@@ -114,13 +156,22 @@ impl Ledger {
         self.sink.write(&AuditRecord { provider: error.provider().cloned().or(record.provider.clone()), ..record });
     }
 
-    /// Writes the folded hits.
+    /// Writes the counts.
     pub(crate) fn flush(&self) {
-        let folded = std::mem::take(&mut *self.folded.lock().unwrap_or_else(PoisonError::into_inner));
-        for Folded { count, last } in folded.into_values() {
+        let folded = std::mem::take(&mut *self.folded());
+        for Folded { count, last } in folded.into_values().filter(|folded| folded.count > 0) {
             self.sink.write(&AuditRecord { count, ..last });
         }
     }
+
+    fn folded(&self) -> MutexGuard<'_, HashMap<Alike, Folded>> {
+        self.folded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The address of a peer without its port, which is another one for each connection.
+fn host(peer: &str) -> Box<str> {
+    peer.parse::<SocketAddr>().map_or_else(|_| peer.into(), |address| address.ip().to_string().into())
 }
 
 impl Access<'_> {

@@ -18,9 +18,9 @@ use crate::freshness::{Freshness, Standing};
 use crate::ledger::{Access, Ledger};
 use crate::plan::{Candidate, Plan, Planner, Rules};
 use crate::{
-    Action, Alias, AuditHits, AuditSink, Authorizer, CacheFound, CacheSettings, Call, Clock, Cursor, Error, ErrorKind,
-    Fallback, FreshnessSettings, Meter, MetricsSink, Operation, Principal, Provider, Random, Resource, Result, Route,
-    Secret, SecretName, SecretRef, Timeline, Ttl, UnixMillis,
+    Action, Alias, AuditHits, AuditRecord, AuditSink, Authorizer, CacheFound, CacheSettings, Call, Clock, Cursor,
+    Error, ErrorKind, Fallback, FreshnessSettings, Meter, MetricsSink, Operation, Principal, Provider, Random,
+    Resource, Result, Route, Secret, SecretName, SecretRef, Timeline, Ttl, UnixMillis,
 };
 
 /// A provider under its alias, with its upstream stack around it.
@@ -241,7 +241,13 @@ impl Resolver {
         }
     }
 
-    /// Writes the counts of hits that were folded since the last time.
+    /// Records a request that a front door refused before it asked for a secret. The first of one principal, peer (its
+    /// port aside), outcome and policy is written at once; those after it are counted until [`Resolver::flush_audit`].
+    pub fn record_refusal(&self, record: AuditRecord) {
+        self.0.ledger.refused(record);
+    }
+
+    /// Writes the counts of hits and refusals that were folded since the last time.
     pub fn flush_audit(&self) {
         self.0.ledger.flush();
     }

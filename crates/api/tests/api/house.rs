@@ -229,7 +229,6 @@ fn assemble(freshness: Option<FreshnessSettings>, change: impl FnOnce(&mut ApiPa
         clock: clock.clone(),
         spawn: Arc::new(TokioSpawn),
         random: random.clone(),
-        audit: book.clone(),
         metrics: Some(metrics.clone()),
         trace: true,
         token: Some(LocalToken::load(&[origin], &*env, &*TestFiles::new(), &*random).unwrap()),

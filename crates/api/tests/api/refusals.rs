@@ -382,6 +382,27 @@ async fn m6_names_and_ids_with_controls_stay_escaped_everywhere() {
     }
 }
 
+/// C14. Break: write to the sink in `Api::refused`, past the ledger.
+#[tokio::test]
+async fn c14_a_flood_of_bad_tokens_is_two_records_and_the_right_number() {
+    let mut resolver = None;
+    let house = build(|parts| resolver = Some(parts.resolver.clone()));
+    for port in 50000..50100 {
+        let peer = Peer { address: Some(format!("127.0.0.1:{port}").into()), ..Peer::default() };
+        assert_eq!(house.send_from(&peer, bare(Method::GET, &format!("/v1/{port}"))).await.status, 403);
+    }
+    resolver.unwrap().flush_audit();
+    let records = house.audit();
+    let seen: Vec<_> = records.iter().map(|r| (r.count, &*r.name, r.policy.as_deref(), r.peer.as_deref())).collect();
+    assert_eq!(
+        seen,
+        [
+            (1, "/v1/50000", Some("bad_token"), Some("127.0.0.1:50000")),
+            (99, "/v1/50099", Some("bad_token"), Some("127.0.0.1:50099")),
+        ]
+    );
+}
+
 #[tokio::test]
 async fn a_refusal_is_counted_under_its_reason() {
     let house = house();

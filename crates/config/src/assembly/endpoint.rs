@@ -39,7 +39,6 @@ impl Config {
             clock: Arc::clone(&ports.clock),
             spawn: Arc::clone(&ports.spawn),
             random: Arc::clone(&ports.random),
-            audit: Arc::clone(&ports.audit),
             metrics: assembly.metrics.clone(),
             trace: settings.trace.enabled,
             token: Some(local_token),

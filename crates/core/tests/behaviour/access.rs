@@ -1,8 +1,10 @@
 //! The outer layers: audit, metrics, lists, rotation.
 
-use lockstep_core::{Alias, AuditHits, CacheFound, Capabilities, ErrorKind, Filter, Outcome, Page};
+use lockstep_core::{
+    Alias, AuditHits, AuditRecord, CacheFound, Capabilities, ErrorKind, Filter, Outcome, Page, UnixMillis,
+};
 
-use crate::world::{Backend, Build, Versions, failing, kind, name, secret};
+use crate::world::{Backend, Build, Versions, World, failing, kind, name, secret};
 
 /// C14. Break: the folding in `Ledger::released`, or `flush`.
 #[tokio::test]
@@ -54,6 +56,95 @@ async fn refusals_and_failures_are_recorded_one_by_one() {
             (Outcome::Failed(ErrorKind::Denied), Some("test")),
         ]
     );
+}
+
+/// A request that a front door refused.
+fn refusal(principal: &str, peer: Option<&str>, code: &str, path: &str) -> AuditRecord {
+    AuditRecord {
+        at: UnixMillis(0),
+        request_id: path.into(),
+        principal: principal.into(),
+        peer: peer.map(Into::into),
+        action: "login",
+        provider: None,
+        name: path.into(),
+        version: None,
+        outcome: Outcome::Refused,
+        cached: false,
+        policy: Some(code.into()),
+        count: 1,
+    }
+}
+
+fn written(world: &World) -> Vec<(u64, String)> {
+    let records = std::mem::take(&mut *world.records.0.lock().unwrap());
+    records.into_iter().map(|record| (record.count, record.name.into())).collect()
+}
+
+/// C14. Break: the look into `folded` in `Ledger::refused`, `host`, or the filter in `Ledger::flush`.
+#[tokio::test]
+async fn c14_repeated_refusals_are_written_at_once_and_then_as_an_exact_count() {
+    for audit_hits in [AuditHits::Summary, AuditHits::Full] {
+        let backend = Versions::of(&[]).backend();
+        let world = Build { audit_hits, ..Build::over(&backend) }.build();
+        for port in 1..=1000 {
+            let peer = format!("127.0.0.1:{port}");
+            world.resolver.record_refusal(refusal("unknown", Some(&peer), "bad_token", &format!("/{port}")));
+        }
+        assert_eq!(written(&world), [(1, "/1".to_owned())], "{audit_hits:?}");
+        world.resolver.flush_audit();
+        assert_eq!(written(&world), [(999, "/1000".to_owned())], "{audit_hits:?}");
+        // What is counted begins anew, and nothing is written twice.
+        world.resolver.flush_audit();
+        assert_eq!(written(&world), []);
+        world.resolver.record_refusal(refusal("unknown", Some("127.0.0.1:7"), "bad_token", "/again"));
+        world.resolver.flush_audit();
+        assert_eq!(written(&world), [(1, "/again".to_owned())]);
+    }
+}
+
+/// Break: leave a field out of `Refusal` in the ledger.
+#[tokio::test]
+async fn refusals_of_another_principal_address_or_code_are_records_of_their_own() {
+    let backend = Versions::of(&[]).backend();
+    let world = Build::over(&backend).build();
+    let different = [
+        refusal("unknown", Some("127.0.0.1:1"), "bad_token", "/a"),
+        refusal("local", Some("127.0.0.1:1"), "bad_token", "/b"),
+        refusal("unknown", Some("127.0.0.2:1"), "bad_token", "/c"),
+        refusal("unknown", Some("[::1]:1"), "bad_token", "/d"),
+        refusal("unknown", None, "bad_token", "/e"),
+        refusal("unknown", Some("127.0.0.1:1"), "forwarded", "/f"),
+        AuditRecord {
+            outcome: Outcome::Failed(ErrorKind::InvalidName),
+            ..refusal("unknown", Some("127.0.0.1:1"), "bad_token", "/g")
+        },
+    ];
+    for record in &different {
+        world.resolver.record_refusal(record.clone());
+    }
+    assert_eq!(written(&world).len(), different.len());
+}
+
+/// C14. Break: `full` in `Ledger::refused`.
+#[tokio::test]
+async fn c14_however_many_refusals_differ_none_is_lost_and_few_are_kept() {
+    let backend = Versions::of(&[]).backend();
+    let world = Build::over(&backend).build();
+    let refuse = |number: u32| {
+        let peer = format!("{}:1", std::net::Ipv4Addr::from(0x7F00_0000 + number));
+        world.resolver.record_refusal(refusal("unknown", Some(&peer), "bad_token", "/"));
+    };
+    refuse(0);
+    refuse(0);
+    (1..5000).for_each(refuse);
+    assert_eq!(
+        written(&world).iter().map(|(count, _)| count).sum::<u64>(),
+        5001,
+        "the counts did not wait for a flush"
+    );
+    world.resolver.flush_audit();
+    assert_eq!(written(&world), []);
 }
 
 #[tokio::test]
