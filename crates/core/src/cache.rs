@@ -14,6 +14,7 @@ mod tests;
 use std::hash::{Hash, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use quick_cache::sync::{Cache as Store, DefaultLifecycle};
 use quick_cache::{Lifecycle, OptionsBuilder, UnitWeighter};
@@ -50,11 +51,13 @@ pub(crate) struct Key {
     pub selector: Selector,
 }
 
-/// A remembered NotFound.
+/// A remembered NotFound, or a replica that lags.
 #[derive(Debug, Clone)]
 pub(crate) struct Miss {
     pub error: Error,
     pub at: Moment,
+    /// How long it is remembered.
+    pub lasts: Duration,
     /// Whose secret was missed, so that a Change of it ends the miss.
     pub scope: Scope,
 }

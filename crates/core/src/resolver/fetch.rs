@@ -15,6 +15,9 @@ use crate::{Call, Error, ErrorKind, Moment, OnOutage, Result, Secret, Selector, 
 const LAG_ATTEMPTS: u32 = 3;
 /// The first pause between those; it doubles.
 const LAG_PAUSE: Duration = Duration::from_millis(50);
+/// How long a name is known to lag. It is asked for again after that, and not by every reader for all of `settle`: a
+/// replica that has not caught up after `LAG_ATTEMPTS` needs about this long, and a value waits no longer for it.
+const LAG_MEMORY: Duration = Duration::from_secs(1);
 /// The time that background work may take: nobody waits for it.
 const DETACHED_TIME: Duration = Duration::from_secs(30);
 
@@ -82,9 +85,7 @@ impl Resolver {
         let now = inner.timeline.now();
         let Some(entry) = inner.cache.get(spelling) else {
             return match inner.cache.miss(spelling) {
-                Some(miss) if !skip_cache && !now.is_past(miss.at, inner.settings.negative_ttl) => {
-                    Held::Refused(miss.error.clone())
-                }
+                Some(miss) if !skip_cache && !now.is_past(miss.at, miss.lasts) => Held::Refused(miss.error.clone()),
                 _ => Held::Nothing,
             };
         };
@@ -116,6 +117,13 @@ impl Resolver {
     /// Whether nothing in the cache answers for this spelling.
     pub(super) fn must_fetch(&self, spelling: &Spelling, rules: Rules, standing: &Standing) -> bool {
         matches!(self.held(spelling, false, rules, standing), Held::StandIn(_) | Held::Nothing)
+            && self.lag(spelling).is_none()
+    }
+
+    /// The answer of a replica that was found to lag a moment ago, whatever else is held.
+    fn lag(&self, spelling: &Spelling) -> Option<Error> {
+        let miss = self.0.cache.miss(spelling).filter(|miss| miss.error.is_transient())?;
+        (!self.0.timeline.now().is_past(miss.at, miss.lasts)).then(|| miss.error.clone())
     }
 
     /// Starts what should happen before the entry ends: one background refresh, or one renewal of its lease.
@@ -146,6 +154,9 @@ impl Resolver {
         let mints = candidate.mount.provider.mints(&candidate.spelling.name);
         // Who wants what the provider has *now* can't share a fetch that began before.
         if (skip_cache || !self.0.settings.single_flight) && !mints {
+            if let Some(error) = self.lag(&candidate.spelling).filter(|_| !skip_cache) {
+                return Err(error);
+            }
             return self.lead(call, candidate, rules).await.map(Found::fetched);
         }
         loop {
@@ -162,6 +173,9 @@ impl Resolver {
                 Held::Usable(found) => return Ok(found),
                 Held::Refused(error) => return Err(error),
                 Held::StandIn(_) | Held::Nothing => {}
+            }
+            if let Some(error) = self.lag(&candidate.spelling) {
+                return Err(error);
             }
             if candidate.mount.provider.capabilities().leased {
                 // A secret made for us must not be lost because its asker went away: it is fetched detached, and
@@ -205,9 +219,12 @@ impl Resolver {
                     lagged += 1;
                     if lagged >= LAG_ATTEMPTS || pause >= call.remaining() {
                         let message = "the provider still answers what was true before the last change; try again";
-                        return Err(Error::new(ErrorKind::Unavailable, message)
-                            .on(&spelling.name)
-                            .from_provider(&mount.alias));
+                        let error =
+                            Error::new(ErrorKind::Unavailable, message).on(&spelling.name).from_provider(&mount.alias);
+                        if lagged >= LAG_ATTEMPTS {
+                            self.remember(candidate, &error, self.0.timeline.now(), LAG_MEMORY, fence);
+                        }
+                        return Err(error);
                     }
                     call.clock().sleep(pause).await;
                 }
@@ -279,14 +296,21 @@ impl Resolver {
             }
             inner.cache.remove(spelling);
             if expected.is_none() && !inner.settings.negative_ttl.is_zero() {
-                let fits = |target: &Target| target.matches_name(&mount.alias, scope, &[spelling.name.as_str()]);
-                let miss = Miss { error: error.clone(), at: began, scope: scope.clone() };
-                inner.cache.fence.unless_raised(fence, fits, || inner.cache.remember_miss(spelling.clone(), miss));
+                self.remember(candidate, &error, began, inner.settings.negative_ttl, fence);
             }
         } else {
             inner.cache.remove(spelling);
         }
         Settled::Done(Err(error))
+    }
+
+    /// Remembers a failure for this long, unless an invalidation came since the fetch began.
+    fn remember(&self, candidate: &Candidate, error: &Error, at: Moment, lasts: Duration, fence: cache::Started) {
+        let Candidate { mount, spelling } = candidate;
+        let scope = mount.provider.scope();
+        let fits = |target: &Target| target.matches_name(&mount.alias, scope, &[spelling.name.as_str()]);
+        let miss = Miss { error: error.clone(), at, lasts, scope: scope.clone() };
+        self.0.cache.fence.unless_raised(fence, fits, || self.0.cache.remember_miss(spelling.clone(), miss));
     }
 
     /// Whether a provider that counts its versions answered a lower one than we hold, of the same incarnation. What was

@@ -203,6 +203,7 @@ async fn c11_a_lagging_replica_is_asked_again_and_never_adopted() {
     assert_eq!((value(&lagged).as_str(), lagged.status), ("value-1", CacheStatus::Stale(ErrorKind::Unavailable)));
     assert_eq!(backend.calls(), 4, "the first read, and three that lagged");
     versions.set("db", 2);
+    world.clock.advance(SECOND);
     assert_eq!(value(&read(&world).await.unwrap()), "value-2");
 }
 
@@ -218,6 +219,7 @@ async fn changes_out_of_order_leave_the_newest_expectation() {
     versions.set("db", 2);
     assert!(matches!(read(&world).await.unwrap().status, CacheStatus::Stale(_)), "2 is older than what was announced");
     versions.set("db", 3);
+    world.clock.advance(SECOND);
     assert_eq!(value(&read(&world).await.unwrap()), "value-3");
 }
 
@@ -248,6 +250,7 @@ async fn a_cold_start_just_after_a_rotation_does_not_adopt_an_old_replicas_answe
     world.append(&[change("db", Some(2), "1", wall(&world))]).await;
     assert_eq!(kind(&read(&world).await), ErrorKind::Unavailable);
     versions.set("db", 2);
+    world.clock.advance(SECOND);
     assert_eq!(value(&read(&world).await.unwrap()), "value-2");
 }
 
@@ -302,6 +305,7 @@ async fn an_unordered_version_that_was_held_is_refused_while_it_settles_and_a_ro
     world.clock.advance(2 * BOUND);
     assert!(matches!(read(&world).await.unwrap().status, CacheStatus::Stale(_)), "the held id is refused");
     versions.set("db", 2);
+    world.clock.advance(SECOND);
     assert_eq!(value(&read(&world).await.unwrap()), "value-2");
     versions.set("db", 1);
     world.append(&[change("db", Some(1), "2", wall(&world))]).await;

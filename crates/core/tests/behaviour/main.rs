@@ -8,6 +8,7 @@ mod cache;
 mod chain;
 mod flight;
 mod freshness;
+mod lag;
 mod lease;
 mod promise;
 mod upstream;

@@ -104,6 +104,10 @@ impl Backend {
         self.calls.load(Ordering::SeqCst)
     }
 
+    pub(crate) fn batches(&self) -> usize {
+        self.batches.load(Ordering::SeqCst)
+    }
+
     fn next(&self, name: &SecretName, selector: &Selector) -> Result<Secret> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         (self.answer.lock().unwrap())(name, selector, call)
