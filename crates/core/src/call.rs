@@ -89,11 +89,23 @@ impl Call {
         let remaining = self.remaining();
         futures_util::select_biased! {
             result = futures_util::FutureExt::fuse(Box::pin(future)) => result,
-            () = futures_util::FutureExt::fuse(self.clock.sleep(remaining)) => {
-                Err(Error::new(ErrorKind::Timeout, "the answer did not come in time; raise the timeout or look at the provider"))
-            }
+            () = futures_util::FutureExt::fuse(self.clock.sleep(remaining)) => Err(late()),
         }
     }
+
+    /// [`ErrorKind::Timeout`] past the deadline: what can't end in time is not begun.
+    pub(crate) fn ensure_time(&self) -> Result<()> {
+        if self.remaining().is_zero() { Err(late()) } else { Ok(()) }
+    }
+
+    /// Whether it is the end of this call's own time that a result tells of. To who has more time it says nothing.
+    pub(crate) fn cut_short<T>(&self, result: &Result<T>) -> bool {
+        result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Timeout) && self.remaining().is_zero()
+    }
+}
+
+fn late() -> Error {
+    Error::new(ErrorKind::Timeout, "the answer did not come in time; raise the timeout or look at the provider")
 }
 
 impl fmt::Debug for Call {

@@ -131,13 +131,14 @@ impl Freshness {
             match self.checks.join(&()) {
                 Role::Leader(leader) => {
                     let result = self.read(call, cache).await;
-                    leader.land(result.clone());
+                    leader.land_in_time(call, &result);
                     return result;
                 }
                 Role::Follower(follower) => {
                     if let Some(result) = call.bounded(async { Ok(follower.wait().await) }).await? {
                         return result;
                     }
+                    call.ensure_time()?;
                 }
             }
         }

@@ -1,11 +1,12 @@
 //! Single flight: whoever asks for what is being fetched already waits for that fetch, and shares its result *and its
-//! error*. Only a leader that went away hands over.
+//! error*. Only a leader that went away, or whose own time was over, hands over.
 
 use event_listener::{Event, EventListener};
 use std::collections::HashMap;
 use std::hash::Hash;
 
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::{Call, Result};
 
 /// The fetches under way, by what is fetched.
 pub(crate) struct Flights<K, T> {
@@ -24,7 +25,7 @@ struct Flight<T> {
 enum Landed<T> {
     NotYet,
     With(T),
-    /// Its leader went away.
+    /// Its leader went away, or had no time left.
     Abandoned,
 }
 
@@ -90,6 +91,16 @@ impl<K: Eq + Hash + Clone, T: Clone> Leader<K, T> {
     }
 }
 
+impl<K: Eq + Hash + Clone, V: Clone> Leader<K, Result<V>> {
+    /// Shares what this call led to, a provider's failure too. The end of the call's own time says nothing to who has
+    /// more: one of them goes on.
+    pub(crate) fn land_in_time(self, call: &Call, result: &Result<V>) {
+        if !call.cut_short(result) {
+            self.land(result.clone());
+        }
+    }
+}
+
 impl<K: Eq + Hash + Clone, T: Clone> Drop for Leader<K, T> {
     fn drop(&mut self) {
         self.finish(Landed::Abandoned);
@@ -97,7 +108,7 @@ impl<K: Eq + Hash + Clone, T: Clone> Drop for Leader<K, T> {
 }
 
 impl<T: Clone> Follower<T> {
-    /// Waits for the outcome; `None` when the leader went away and somebody else has to fetch.
+    /// Waits for the outcome; `None` when the leader handed over and somebody else has to fetch.
     pub(crate) async fn wait(self) -> Option<T> {
         self.listener.await;
         match &*locked(&self.flight.landed) {

@@ -105,7 +105,7 @@ fn c7_in_no_order_does_a_follower_wait_for_ever_or_a_second_leader_run_beside_th
                                     assert_eq!(under_way.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
                                     fetched.fetch_add(1, Ordering::SeqCst);
                                     under_way.fetch_sub(1, Ordering::SeqCst);
-                                    // The first asker goes away when it leads.
+                                    // The first asker goes away when it leads, or has no time left: the same to a flight.
                                     if asker > 0 {
                                         leader.land(7);
                                     }

@@ -108,7 +108,7 @@ impl Resolver {
             if let Settled::Done(outcome) =
                 self.settle(&led.plan.candidates[0], led.plan.rules, answer, began, fence, false)
             {
-                led.leader.land(outcome.clone());
+                led.leader.land_in_time(call, &outcome);
                 outcomes.push((led.at, outcome));
             }
         }

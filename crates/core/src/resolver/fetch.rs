@@ -162,10 +162,13 @@ impl Resolver {
         loop {
             let leader = match self.0.cache.flights.join(&candidate.spelling) {
                 Role::Leader(leader) => leader,
-                Role::Follower(follower) => match call.bounded(async { Ok(follower.wait().await) }).await? {
-                    Some(outcome) => return outcome.map(Found::fetched),
-                    None => continue,
-                },
+                Role::Follower(follower) => {
+                    if let Some(outcome) = call.bounded(async { Ok(follower.wait().await) }).await? {
+                        return outcome.map(Found::fetched);
+                    }
+                    call.ensure_time()?;
+                    continue;
+                }
             };
             // The flight that was missed may have landed in between, with a value or a miss.
             let standing = self.0.standing(call, rules).await;
@@ -187,7 +190,7 @@ impl Resolver {
                 return outcome.unwrap_or_else(|| Err(lost())).map(Found::fetched);
             }
             let outcome = self.lead(call, candidate, rules).await;
-            leader.land(outcome.clone());
+            leader.land_in_time(call, &outcome);
             return outcome.map(Found::fetched);
         }
     }

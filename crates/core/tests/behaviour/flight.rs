@@ -1,11 +1,13 @@
 //! Single flight and the fence: who fetches, who waits, and what may enter the cache.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use lockstep_core::{Ask, CacheStatus, ErrorKind, Invalidation, Principal, Selector};
+use lockstep_core::{Answer, Ask, CacheStatus, ErrorKind, Invalidation, OnOutage, Principal, Result, Selector};
+use tokio::task::JoinHandle;
 
-use crate::world::{Backend, Build, MINUTE, SECOND, Versions, World, failing, kind, name, read, secret, value};
+use crate::world::{BOUND, Backend, Build, MINUTE, SECOND, Versions, World, failing, kind, name, read, secret, value};
 
 /// C7. Break: `flights.join` in `Resolver::fetch`.
 #[tokio::test]
@@ -61,6 +63,95 @@ async fn c7_a_leader_that_goes_away_hands_over() {
     backend.release(1);
     assert_eq!(value(&follower.await.unwrap().unwrap()), "value-1");
     assert_eq!(backend.calls(), 2);
+}
+
+/// A reader with this much time, on its way.
+fn reader(world: &Arc<World>, time: Duration) -> JoinHandle<Result<Answer>> {
+    let (world, call) = (world.clone(), world.call().within(time));
+    tokio::spawn(async move { world.resolver.get(&call, &world.who, &World::ask("db")).await })
+}
+
+/// C7. Break: land every outcome in `Leader::land_in_time`.
+#[tokio::test]
+async fn c7_who_has_more_time_goes_on_when_the_leaders_is_over() {
+    for batch in [false, true] {
+        let backend = Versions::of(&[("db", 1), ("other", 1)]).backend();
+        let world = Arc::new(Build::over(&backend).build());
+        backend.hold();
+        let leader = if batch {
+            let (world, call) = (world.clone(), world.call().within(SECOND));
+            tokio::spawn(async move {
+                let asks = [World::ask("db"), World::ask("other")];
+                world.resolver.get_many(&call, &world.who, &asks).await.swap_remove(0)
+            })
+        } else {
+            reader(&world, SECOND)
+        };
+        backend.until_called(1).await;
+        let calls = backend.calls();
+        let followers: Vec<_> = (0..10).map(|_| reader(&world, 4 * SECOND)).collect();
+        tokio::task::yield_now().await;
+        world.clock.advance(SECOND);
+        assert_eq!(kind(&leader.await.unwrap()), ErrorKind::Timeout);
+        backend.until_called(1).await;
+        backend.release(1);
+        for follower in followers {
+            assert_eq!(value(&follower.await.unwrap().unwrap()), "value-1");
+        }
+        assert_eq!(backend.calls(), calls + 1, "one of them goes on for all, batch {batch}");
+    }
+}
+
+/// C7. Break: leave `remaining` out of `Call::cut_short`.
+#[tokio::test]
+async fn c7_a_timeout_of_the_provider_is_shared() {
+    let backend = Versions::of(&[("db", 1)]).backend();
+    let mut build = Build::over(&backend);
+    build.upstream.timeout = SECOND;
+    let world = Arc::new(build.build());
+    backend.hold();
+    let readers: Vec<_> = (0..10).map(|_| reader(&world, 30 * SECOND)).collect();
+    backend.until_called(1).await;
+    world.clock.advance(SECOND);
+    for reader in readers {
+        assert_eq!(kind(&reader.await.unwrap()), ErrorKind::Timeout);
+    }
+    assert_eq!(backend.calls(), 1);
+}
+
+/// C7. Break: `ensure_time` in `Resolver::fetch`.
+#[tokio::test]
+async fn c7_nobody_goes_on_without_time_of_their_own() {
+    let backend = Versions::of(&[("db", 1)]).backend();
+    let world = Arc::new(Build::over(&backend).build());
+    backend.hold();
+    let readers: Vec<_> = (0..10).map(|_| reader(&world, SECOND)).collect();
+    backend.until_called(1).await;
+    world.clock.advance(SECOND);
+    for reader in readers {
+        assert_eq!(kind(&reader.await.unwrap()), ErrorKind::Timeout);
+    }
+    assert_eq!(backend.calls(), 1);
+}
+
+/// C7. Break: land every result in `Freshness::check`.
+#[tokio::test]
+async fn c7_a_check_of_the_journal_goes_on_too_for_who_has_more_time() {
+    let backend = Versions::of(&[("db", 1)]).backend();
+    let mut build = Build::over(&backend).journaled();
+    build.on_outage = OnOutage::Fail;
+    let world = Arc::new(build.build());
+    world.get("db").await.unwrap();
+    world.clock.advance(BOUND);
+    let stalled = world.journal.stall_next();
+    let leader = reader(&world, SECOND / 10);
+    tokio::task::yield_now().await;
+    let follower = reader(&world, 30 * SECOND);
+    tokio::task::yield_now().await;
+    world.clock.advance(SECOND / 10);
+    assert_eq!(kind(&leader.await.unwrap()), ErrorKind::Timeout);
+    assert_eq!(follower.await.unwrap().unwrap().status, CacheStatus::Hit);
+    drop(stalled);
 }
 
 #[tokio::test]

@@ -262,11 +262,18 @@ pub(crate) struct TestJournal {
     down: std::sync::atomic::AtomicBool,
     pub(crate) reads: AtomicUsize,
     epoch: std::sync::atomic::AtomicU64,
+    stalled: Mutex<Option<Arc<Semaphore>>>,
 }
 
 impl TestJournal {
     pub(crate) fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
+    }
+    /// The next read alone waits, until a permit is added to what this returns.
+    pub(crate) fn stall_next(&self) -> Arc<Semaphore> {
+        let stalled = Arc::new(Semaphore::new(0));
+        *self.stalled.lock().unwrap() = Some(stalled.clone());
+        stalled
     }
     /// The journal has lost all it held, and goes on in the same epoch: its head is behind every cursor.
     pub(crate) fn lose_all(&self) {
@@ -288,6 +295,10 @@ impl Journal for TestJournal {
     }
     async fn since(&self, call: &Call, cursor: Option<Cursor>, limit: usize) -> Result<Feed> {
         self.reads.fetch_add(1, Ordering::SeqCst);
+        let stalled = self.stalled.lock().unwrap().take();
+        if let Some(stalled) = stalled {
+            stalled.acquire().await.unwrap().forget();
+        }
         if self.down.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "the journal is down"));
         }
@@ -357,6 +368,7 @@ impl Build {
             down: false.into(),
             reads: AtomicUsize::new(0),
             epoch: 1.into(),
+            stalled: Mutex::default(),
         });
         let random = TestRandom::seeded(7);
         let freshness = self.journaled.then(|| FreshnessSettings {
