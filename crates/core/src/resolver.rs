@@ -19,8 +19,8 @@ use crate::ledger::{Access, Ledger};
 use crate::plan::{Candidate, Plan, Planner, Rules};
 use crate::{
     Action, Alias, AuditHits, AuditRecord, AuditSink, Authorizer, CacheFound, CacheSettings, Call, Clock, Cursor,
-    Error, ErrorKind, Fallback, FreshnessSettings, Meter, MetricsSink, Operation, Principal, Provider, Random,
-    Resource, Result, Route, Secret, SecretName, SecretRef, Timeline, Ttl, UnixMillis,
+    Error, ErrorKind, Fallback, FreshnessSettings, Meter, MetricsSink, OnOutage, Operation, Principal, Provider,
+    Random, Resource, Result, Route, Secret, SecretName, SecretRef, Timeline, Ttl, UnixMillis,
 };
 
 /// A provider under its alias, with its upstream stack around it.
@@ -305,6 +305,10 @@ impl Inner {
                 freshness.ensure(call, &self.cache, bound).await
             }
         }
+    }
+
+    fn on_outage(&self) -> OnOutage {
+        self.freshness.as_ref().map(Freshness::on_outage).unwrap_or_default()
     }
 
     fn answer(&self, candidate: &Candidate, found: &Found) -> Answer {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::{Lease, Moment, Result, Secret};
+use crate::{ErrorKind, Lease, Moment, Result, Secret};
 
 /// The shortest TTL that a provider's advisory expiry can bring about: below it, every read would be a fetch.
 pub(crate) const EXPIRY_FLOOR: Duration = Duration::from_secs(5);
@@ -29,6 +29,8 @@ pub(crate) struct Entry {
     pub refresh_ahead: Duration,
     /// Bytes it counts for.
     pub size: usize,
+    /// How the journal failed, if the fetch took so long that only the journal could have vouched for it.
+    pub unconfirmed: Option<ErrorKind>,
     /// Set once a Change has named it.
     pub superseded: OnceLock<Superseded>,
     /// When the last background refresh began. One that has failed is left alone for a while.

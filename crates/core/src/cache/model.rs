@@ -46,6 +46,7 @@ fn entry(version: u64) -> Arc<Entry> {
         ttl_with_journal: Ttl::MAX,
         max_stale: Duration::ZERO,
         refresh_ahead: Duration::ZERO,
+        unconfirmed: None,
         superseded: std::sync::OnceLock::new(),
         refreshed: std::sync::Mutex::default(),
         lease: None,

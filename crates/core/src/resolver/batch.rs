@@ -100,14 +100,11 @@ impl Resolver {
                 (spelling.name.clone(), spelling.selector.clone())
             })
             .collect();
-        let fence = self.0.cache.fence.start();
-        let began = self.0.timeline.now();
+        let attempts: Vec<_> = batch.iter().map(|led| self.attempt(led.plan.rules, false)).collect();
         let answers = mount.provider.get_many(call, &wanted).await;
         let mut outcomes = Vec::with_capacity(batch.len());
-        for (led, answer) in batch.into_iter().zip(answers) {
-            if let Settled::Done(outcome) =
-                self.settle(&led.plan.candidates[0], led.plan.rules, answer, began, fence, false)
-            {
+        for ((led, attempt), answer) in batch.into_iter().zip(attempts).zip(answers) {
+            if let Settled::Done(outcome) = self.settle(call, &led.plan.candidates[0], attempt, answer).await {
                 led.leader.land_in_time(call, &outcome);
                 outcomes.push((led.at, outcome));
             }

@@ -90,7 +90,7 @@ impl Resolver {
             };
         };
         let healthy = standing.is_confirmed();
-        let on_outage = inner.freshness.as_ref().map(Freshness::on_outage).unwrap_or_default();
+        let on_outage = inner.on_outage();
         let max_staleness = rules.max_staleness.or(inner.freshness.as_ref().map(Freshness::max_staleness));
         let due = entry.is_due(now, max_staleness.unwrap_or_default());
         let expired = entry.is_expired(now, healthy);
@@ -208,10 +208,9 @@ impl Resolver {
         let Candidate { mount, spelling } = candidate;
         let (mut repeated, mut lagged) = (false, 0);
         loop {
-            let fence = self.0.cache.fence.start();
-            let began = self.0.timeline.now();
+            let attempt = self.attempt(rules, repeated);
             let answer = mount.provider.get(call, &spelling.name, &spelling.selector).await;
-            match self.settle(candidate, rules, answer, began, fence, repeated) {
+            match self.settle(call, candidate, attempt, answer).await {
                 Settled::Done(outcome) => {
                     self.tidy(call);
                     return outcome;
@@ -225,7 +224,7 @@ impl Resolver {
                         let error =
                             Error::new(ErrorKind::Unavailable, message).on(&spelling.name).from_provider(&mount.alias);
                         if lagged >= LAG_ATTEMPTS {
-                            self.remember(candidate, &error, self.0.timeline.now(), LAG_MEMORY, fence);
+                            self.remember(candidate, &error, self.0.timeline.now(), LAG_MEMORY, attempt.fence);
                         }
                         return Err(error);
                     }
@@ -235,21 +234,32 @@ impl Resolver {
         }
     }
 
+    /// Marks the beginning of a fetch.
+    pub(super) fn attempt(&self, rules: Rules, repeated: bool) -> Attempt {
+        Attempt { rules, fence: self.0.cache.fence.start(), began: self.0.timeline.now(), repeated }
+    }
+
     /// Decides what becomes of a provider's answer: into the cache, out to the waiters, or asked for again.
-    pub(super) fn settle(
+    pub(super) async fn settle(
         &self,
+        call: &Call,
         candidate: &Candidate,
-        rules: Rules,
+        attempt: Attempt,
         answer: Result<Secret>,
-        began: Moment,
-        fence: cache::Started,
-        repeated: bool,
     ) -> Settled {
         let inner = &*self.0;
         let Candidate { mount, spelling } = candidate;
         let secret = match answer {
             Ok(secret) => Arc::new(secret),
-            Err(error) => return self.settle_error(candidate, error, began, fence),
+            Err(error) => return self.settle_error(candidate, error, attempt),
+        };
+        // A lease is in our hands from here on: nothing may lose it.
+        let slow = secret.lease.is_none() && self.outlasted_bound(attempt);
+        let standing = if slow { inner.standing(call, attempt.rules).await } else { Standing::Unjournaled };
+        let unconfirmed = match standing {
+            Standing::Unconfirmed(error) if inner.on_outage() == OnOutage::Fail => return Settled::Done(Err(error)),
+            Standing::Unconfirmed(error) => Some(error.kind()),
+            Standing::Confirmed | Standing::Unjournaled => None,
         };
         // What the journal says is asked now; a Change that comes after this point raises the fence against it.
         let judged = inner.cache.fence.start();
@@ -259,7 +269,7 @@ impl Resolver {
             }
             None => (Verdict::Accept, false),
         };
-        let entry = Arc::new(self.entry(candidate, rules, secret, began, verdict));
+        let entry = Arc::new(Entry { unconfirmed, ..self.entry(candidate, attempt, secret, verdict) });
         let keep = || {
             if !entry.ttl.is_zero() || entry.lease.is_some() {
                 inner.cache.insert(spelling.clone(), entry.clone());
@@ -274,16 +284,32 @@ impl Resolver {
         }
         // An invalidation came while this was on its way. If the journal has named this very version, it is what the
         // invalidation was about; else it may be from before, and nobody gets it.
-        let since = if announced && verdict == Verdict::Accept { judged } else { fence };
+        let since = if announced && verdict == Verdict::Accept { judged } else { attempt.fence };
         let fits = |target: &Target| target.matches(&mount.alias, &entry.secret, Some(&spelling.name));
-        if inner.cache.fence.unless_raised(since, fits, keep) || repeated {
+        if inner.cache.fence.unless_raised(since, fits, keep) {
             Settled::Done(Ok(entry))
-        } else {
+        } else if !attempt.repeated {
             Settled::Fenced
+        } else if slow {
+            let message = "it changed again while its provider took longer than max_staleness to answer; try again";
+            let error = Error::new(ErrorKind::Unavailable, message);
+            Settled::Done(Err(error.on(&spelling.name).from_provider(&mount.alias)))
+        } else {
+            // What superseded it came less than the bound ago.
+            Settled::Done(Ok(entry))
         }
     }
 
-    fn settle_error(&self, candidate: &Candidate, error: Error, began: Moment, fence: cache::Started) -> Settled {
+    /// Whether so much time has passed since a fetch began that what it answers may be superseded for longer than the
+    /// bound allows. Then the journal has to be asked again, before fence and expectations judge the answer.
+    fn outlasted_bound(&self, attempt: Attempt) -> bool {
+        let Some(freshness) = &self.0.freshness else { return false };
+        let bound = attempt.rules.max_staleness.unwrap_or(freshness.max_staleness());
+        self.0.timeline.now().is_past(attempt.began, bound)
+    }
+
+    fn settle_error(&self, candidate: &Candidate, error: Error, attempt: Attempt) -> Settled {
+        let Attempt { began, fence, .. } = attempt;
         let inner = &*self.0;
         let Candidate { mount, spelling } = candidate;
         let scope = mount.provider.scope();
@@ -334,9 +360,8 @@ impl Resolver {
     fn entry(
         &self,
         candidate: &Candidate,
-        rules: Rules,
+        Attempt { rules, began, .. }: Attempt,
         secret: Arc<Secret>,
-        began: Moment,
         verdict: Verdict,
     ) -> Entry {
         let settings = &self.0.settings;
@@ -368,6 +393,7 @@ impl Resolver {
             // What is fetched again when it has settled is not fetched before: it would be as doubtful as now.
             refresh_ahead: if settle.is_some() { Duration::ZERO } else { settings.refresh_ahead },
             fetched: began,
+            unconfirmed: None,
             superseded: OnceLock::new(),
             refreshed: Mutex::default(),
             lease,
@@ -391,8 +417,19 @@ impl Resolver {
 impl Found {
     /// What a provider has just answered.
     fn fetched(entry: Arc<Entry>) -> Self {
-        Self { entry, status: CacheStatus::Miss, stands_in: false }
+        let status = entry.unconfirmed.map_or(CacheStatus::Miss, CacheStatus::Stale);
+        Self { entry, status, stands_in: false }
     }
+}
+
+/// One fetch of a secret: what its answer is judged by.
+#[derive(Clone, Copy)]
+pub(super) struct Attempt {
+    rules: Rules,
+    fence: cache::Started,
+    began: Moment,
+    /// Whether an invalidation came during the one before.
+    repeated: bool,
 }
 
 /// What became of a provider's answer.

@@ -11,5 +11,6 @@ mod freshness;
 mod lag;
 mod lease;
 mod promise;
+mod slow;
 mod upstream;
 mod world;

@@ -487,7 +487,11 @@ pub(crate) fn wall(world: &World) -> UnixMillis {
 /// Reads `db` while time passes: what pauses for a lagging replica goes on.
 pub(crate) async fn read(world: &Arc<World>) -> Result<Answer> {
     let reader = world.clone();
-    let mut read = tokio::spawn(async move { reader.get("db").await });
+    done(world, tokio::spawn(async move { reader.get("db").await })).await
+}
+
+/// What a read under way comes to, while time passes.
+pub(crate) async fn done(world: &Arc<World>, mut read: tokio::task::JoinHandle<Result<Answer>>) -> Result<Answer> {
     loop {
         tokio::select! {
             biased;
