@@ -10,7 +10,7 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response};
 use lockstep_core::{
-    AuditRecord, Call, Clock, Error, ErrorKind, FrontDoor, Peer, Principal, Random, Resolver, Result, Spawn,
+    AuditRecord, Call, Clock, Error, ErrorKind, FrontDoor, Peer, Principal, Random, RequestId, Resolver, Result, Spawn,
 };
 
 use crate::guard::{Guard, Head};
@@ -18,7 +18,7 @@ use crate::health::Readiness;
 use crate::native::Tags;
 use crate::parts::{ApiLimits, ApiParts, AwsSurface};
 use crate::refusal::Refusal;
-use crate::request_id::{RequestId, RequestIds, trace};
+use crate::request_id::{self, RequestIds, trace};
 use crate::routes::{Methods, Row, Spelling, TABLE, Where, find, speaks_text};
 use crate::target::Target;
 use crate::{PrometheusMetrics, aws, health, native, problem};
@@ -58,7 +58,7 @@ pub(crate) struct Exchange<'a> {
     target: Target<'a>,
     rest: usize,
     pub(crate) head: Head<'a>,
-    id: RequestId<'a>,
+    pub(crate) id: RequestId,
     pub(crate) who: Principal,
     pub(crate) body: Bytes,
 }
@@ -77,13 +77,9 @@ impl<'a> Exchange<'a> {
         self.target.path.get(self.rest..).unwrap_or_default()
     }
 
-    pub(crate) fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
     /// The call that goes on to the resolver.
     pub(crate) fn call(&self, api: &Api) -> Call {
-        let mut call = Call::new(api.clock.clone(), api.spawn.clone(), self.id(), api.limits.request_time);
+        let mut call = Call::new(api.clock.clone(), api.spawn.clone(), self.id.clone(), api.limits.request_time);
         if api.trace {
             call.trace = trace(self.head.trace.one());
         }
@@ -170,14 +166,37 @@ impl Api {
         let id = self.ids.of(head.request_id.one());
         let admitted = match self.admit(peer, &parts, &head) {
             Ok(admitted) => admitted,
-            Err(refusal) => return self.refused(&refusal, peer, &parts, id),
+            Err(refusal) => return self.refused(&refusal, peer, &parts, &id),
         };
-        let Admitted { row, target, rest } = admitted;
-        let exchange = Exchange { row, target, rest, head, id, who: self.principal(peer), body };
+        let exchange = self.exchange(peer, admitted, head, id, body);
+        let id = &exchange.id;
         match self.handle(&exchange).await {
             Ok(response) => self.dress(response, &parts, id),
             Err(Stop::Refused(refusal)) => self.refused(&refusal, peer, &parts, id),
-            Err(Stop::Failed(error)) => self.dress(problem::error_response(&error, id.as_str()), &parts, id),
+            Err(Stop::Failed(error)) => self.dress(problem::error_response(&error, id), &parts, id),
+        }
+    }
+
+    fn exchange<'a>(
+        &self,
+        peer: &Peer,
+        admitted: Admitted<'a>,
+        head: Head<'a>,
+        id: RequestId,
+        body: Bytes,
+    ) -> Exchange<'a> {
+        let Admitted { row, target, rest } = admitted;
+        Exchange { row, target, rest, head, id, who: self.principal(peer), body }
+    }
+
+    /// What the cache holds, on the routes that read one secret.
+    fn handle_at_once(&self, exchange: &Exchange<'_>) -> Option<Response<Bytes>> {
+        match (exchange.to(), &self.aws) {
+            (Where::SecretsManager | Where::ParameterStore | Where::PathStyle, Some(surface)) => {
+                aws::answer_at_once(self, surface, exchange)
+            }
+            (Where::Secret, _) => native::answer_at_once(self, exchange),
+            _ => None,
         }
     }
 
@@ -244,7 +263,7 @@ impl Api {
     }
 
     /// Records a refusal and answers it.
-    fn refused(&self, refusal: &Refusal, peer: &Peer, parts: &Parts, id: RequestId<'_>) -> Response<Bytes> {
+    fn refused(&self, refusal: &Refusal, peer: &Peer, parts: &Parts, id: &RequestId) -> Response<Bytes> {
         let code = refusal.code();
         if let Some(metrics) = &self.metrics {
             metrics.refused(code);
@@ -252,7 +271,7 @@ impl Api {
         let path: String = parts.uri.path().chars().take(MAX_AUDITED_PATH).collect();
         self.resolver.record_refusal(AuditRecord {
             at: self.clock.wall(),
-            request_id: Arc::from(id.as_str()),
+            request_id: id.clone(),
             // Whoever was refused before or at the token has not shown who they are.
             principal: if is_before_login(refusal) { Arc::from("unknown") } else { self.principal(peer).id },
             peer: peer.address.clone(),
@@ -268,15 +287,15 @@ impl Api {
         let response = match refusal {
             Refusal::Invalid(error) if self.in_text(parts) => aws::invalid_response(error),
             _ if self.in_text(parts) => refusal.text_response(),
-            _ => refusal.problem_response(id.as_str()),
+            _ => refusal.problem_response(id),
         };
         self.dress(response, parts, id)
     }
 
     /// What every answer has: the request id, where the surface has one, and no body on HEAD.
-    fn dress(&self, mut response: Response<Bytes>, parts: &Parts, id: RequestId<'_>) -> Response<Bytes> {
+    fn dress(&self, mut response: Response<Bytes>, parts: &Parts, id: &RequestId) -> Response<Bytes> {
         if (matches!(id, RequestId::Given(_)) || !self.in_text(parts))
-            && let Ok(value) = HeaderValue::from_str(id.as_str())
+            && let Some(value) = request_id::header(id)
         {
             response.headers_mut().insert(REQUEST_ID, value);
         }
@@ -294,15 +313,21 @@ fn is_before_login(refusal: &Refusal) -> bool {
 }
 
 impl FrontDoor for Api {
-    /// A body is let in only when its head passes every check. A request without one waits for
-    /// [`FrontDoor::call`], which makes the same checks: whoever forgets this function loses no check.
-    fn refuse(&self, peer: &Peer, head: &Parts) -> Option<Response<Bytes>> {
-        let seen = self.guard.read(head);
-        if !seen.body {
+    /// A body is let in only when its head passes every check. [`FrontDoor::call`] makes the same checks: whoever
+    /// forgets this function loses no check.
+    fn at_once(&self, peer: &Peer, parts: &Parts) -> Option<Response<Bytes>> {
+        let head = self.guard.read(parts);
+        let id = self.ids.of(head.request_id.one());
+        let admitted = match self.admit(peer, parts, &head) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Some(self.refused(&refusal, peer, parts, &id)),
+        };
+        if head.body {
             return None;
         }
-        let refusal = self.admit(peer, head, &seen).err()?;
-        Some(self.refused(&refusal, peer, head, self.ids.of(seen.request_id.one())))
+        let exchange = self.exchange(peer, admitted, head, id, Bytes::new());
+        let response = self.handle_at_once(&exchange)?;
+        Some(self.dress(response, parts, &exchange.id))
     }
 
     async fn call(&self, peer: &Peer, request: Request<Bytes>) -> Response<Bytes> {

@@ -10,26 +10,34 @@ mod parameter_store;
 mod secrets_manager;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, CACHE_STATUS, HeaderValue};
 use http::{Response, StatusCode};
 use lockstep_core::{Alias, Answer, Ask, Error, ErrorKind, SecretName};
 
 pub(crate) use self::failure::invalid_response;
 use crate::api::{Api, Exchange, Stop};
-use crate::body::Json;
+use crate::body;
 use crate::native::cache_status;
 use crate::parts::AwsSurface;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::routes::Where;
 
-pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
-
-/// Which AWS service a failure is told as.
+/// Which AWS service an answer is shaped like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     SecretsManager,
     ParameterStore,
+}
+
+impl Service {
+    /// Whose form a kept answer has.
+    fn surface(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "secretsmanager",
+            Self::ParameterStore => "ssm",
+        }
+    }
 }
 
 /// `/ping`, in the agent's word.
@@ -39,10 +47,7 @@ pub(crate) fn ping() -> Response<Bytes> {
 
 /// Answers a route of this surface.
 pub(crate) async fn answer(api: &Api, surface: &AwsSurface, exchange: &Exchange<'_>) -> Result<Response<Bytes>, Stop> {
-    let (ask, service) = match exchange.to() {
-        Where::ParameterStore => (parameter_store::ask(surface, exchange)?, Service::ParameterStore),
-        _ => (secrets_manager::ask(surface, exchange)?, Service::SecretsManager),
-    };
+    let (ask, service) = ask(surface, exchange)?;
     let call = exchange.call(api);
     match api.resolver().get(&call, &exchange.who, &ask).await {
         Ok(answer) => Ok(release(&answer, service)),
@@ -50,18 +55,35 @@ pub(crate) async fn answer(api: &Api, surface: &AwsSurface, exchange: &Exchange<
     }
 }
 
+/// Answers from the cache; `None` when that can't be done without waiting.
+pub(crate) fn answer_at_once(api: &Api, surface: &AwsSurface, exchange: &Exchange<'_>) -> Option<Response<Bytes>> {
+    let (ask, service) = ask(surface, exchange).ok()?;
+    let answer = api.resolver().get_at_once(&exchange.id, &exchange.who, &ask, || exchange.call(api))?;
+    Some(release(&answer, service))
+}
+
+fn ask(surface: &AwsSurface, exchange: &Exchange<'_>) -> Result<(Ask, Service), Refusal> {
+    Ok(match exchange.to() {
+        Where::ParameterStore => (parameter_store::ask(surface, exchange)?, Service::ParameterStore),
+        _ => (secrets_manager::ask(surface, exchange)?, Service::SecretsManager),
+    })
+}
+
 fn release(answer: &Answer, service: Service) -> Response<Bytes> {
-    let secret = &answer.secret;
-    // Room for the value with a few escapes, and for the names around it.
-    let mut json = Json::with_capacity(secret.payload.size() + secret.payload.size() / 4 + 640);
-    let written = match service {
-        Service::SecretsManager => secrets_manager::write(&mut json, secret),
-        Service::ParameterStore => parameter_store::write(&mut json, secret),
+    let written = body::kept(
+        answer,
+        service.surface(),
+        || None,
+        |json| match service {
+            Service::SecretsManager => secrets_manager::write(json, &answer.secret),
+            Service::ParameterStore => parameter_store::write(json, &answer.secret),
+        },
+    );
+    let body = match written {
+        Ok((body, _)) => body,
+        Err(error) => return failure::response(&error, service),
     };
-    if let Err(error) = written {
-        return failure::response(&error, service);
-    }
-    let mut response = Response::new(json.into_body());
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CACHE_STATUS, cache_status(answer.status));

@@ -1,4 +1,5 @@
-//! Response bodies that may hold a value: a buffer that is wiped, and JSON written straight into it.
+//! Response bodies that may hold a value: a buffer that is wiped, and JSON written straight into it; and how a body is
+//! written once for all hits.
 //!
 //! A growing `Vec` leaves its old blocks behind unwiped, so [`Wiped`] grows by hand. Nothing here knows what it writes.
 
@@ -7,7 +8,39 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use http::HeaderValue;
+use lockstep_core::{Answer, CacheStatus, Rendition, Result};
 use zeroize::Zeroize;
+
+/// What a surface writes of a whole secret besides its payload, in bytes: names, ids, times.
+const AROUND: usize = 640;
+
+/// Room for a value with a few escapes, and for the names around it.
+pub(crate) fn room(answer: &Answer) -> usize {
+    let size = answer.secret.payload.size();
+    size + size / 4 + AROUND
+}
+
+/// The body that a surface writes of a released secret, and its tag. From the second read on it is kept with the
+/// secret, so that a hit writes nothing.
+pub(crate) fn kept(
+    answer: &Answer,
+    surface: &'static str,
+    tag: impl FnOnce() -> Option<HeaderValue>,
+    write: impl FnOnce(&mut Json) -> Result<()>,
+) -> Result<(Bytes, Option<HeaderValue>)> {
+    let place = &answer.secret.rendition;
+    if let Some(Rendition { body, tag, .. }) = place.by(surface) {
+        return Ok((body.clone(), tag.clone()));
+    }
+    let mut json = Json::with_capacity(room(answer));
+    write(&mut json)?;
+    let (body, tag) = (json.into_body(), tag());
+    if answer.status == CacheStatus::Hit {
+        place.keep(answer.secret.payload.size(), Rendition { surface, body: body.clone(), tag: tag.clone() });
+    }
+    Ok((body, tag))
+}
 
 /// Bytes that are wiped when they are dropped, and whenever they move to a larger block.
 pub(crate) struct Wiped(Vec<u8>);

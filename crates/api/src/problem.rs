@@ -21,7 +21,7 @@
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
-use lockstep_core::{Error, ErrorKind, Retry};
+use lockstep_core::{Error, ErrorKind, RequestId, Retry};
 
 use crate::body::Json;
 
@@ -101,14 +101,14 @@ pub fn problem_of(error: &Error) -> Problem {
 }
 
 /// Writes the members of a failure: the document itself, or an item of a batch.
-pub(crate) fn write_error(json: &mut Json, error: &Error, request_id: &str) {
+pub(crate) fn write_error(json: &mut Json, error: &Error, request_id: &RequestId) {
     let problem = problem_of(error);
     write_problem(json, problem, error.message(), request_id);
     json.text("provider", error.provider().map(lockstep_core::Alias::as_str));
     json.text("name", error.name().map(lockstep_core::SecretName::as_str));
 }
 
-pub(crate) fn write_problem(json: &mut Json, problem: Problem, detail: &str, request_id: &str) {
+pub(crate) fn write_problem(json: &mut Json, problem: Problem, detail: &str, request_id: &RequestId) {
     json.key("type");
     let mut kind = [0; 64];
     json.string(urn(problem.code, &mut kind));
@@ -117,7 +117,7 @@ pub(crate) fn write_problem(json: &mut Json, problem: Problem, detail: &str, req
     json.number(problem.status.as_u16().into());
     json.text("detail", Some(detail));
     json.text("code", Some(problem.code));
-    json.text("request_id", Some(request_id));
+    json.text("request_id", Some(&request_id.to_string()));
 }
 
 fn urn<'a>(code: &str, buffer: &'a mut [u8; 64]) -> &'a [u8] {
@@ -130,7 +130,7 @@ fn urn<'a>(code: &str, buffer: &'a mut [u8; 64]) -> &'a [u8] {
 }
 
 /// The answer to a failure of the resolver on the native API.
-pub(crate) fn error_response(error: &Error, request_id: &str) -> Response<Bytes> {
+pub(crate) fn error_response(error: &Error, request_id: &RequestId) -> Response<Bytes> {
     let mut json = Json::with_capacity(512);
     json.open();
     write_error(&mut json, error, request_id);
@@ -209,7 +209,7 @@ mod tests {
         let error = Error::new(ErrorKind::NotFound, "no \"such\" secret\n")
             .from_provider(&Alias::parse("aws").unwrap())
             .on(&SecretName::parse("db/creds").unwrap());
-        let response = error_response(&error, "r-1");
+        let response = error_response(&error, &"r-1".into());
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         assert_eq!(
             response.body(),

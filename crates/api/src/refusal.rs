@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::header::{ALLOW, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
-use lockstep_core::{Error, Outcome};
+use lockstep_core::{Error, Outcome, RequestId};
 
 use crate::body::Json;
 use crate::problem::{self, Problem};
@@ -132,7 +132,7 @@ impl Refusal {
     }
 
     /// The answer on the native API: a problem document.
-    pub(crate) fn problem_response(&self, request_id: &str) -> Response<Bytes> {
+    pub(crate) fn problem_response(&self, request_id: &RequestId) -> Response<Bytes> {
         let (problem, detail) = self.problem();
         let mut json = Json::with_capacity(384);
         json.open();
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn a_refusal_has_one_status_in_text_and_as_a_problem() {
         for refusal in every() {
-            let (text, problem) = (refusal.text_response(), refusal.problem_response("r"));
+            let (text, problem) = (refusal.text_response(), refusal.problem_response(&"r".into()));
             assert_eq!(text.status(), problem.status(), "{refusal:?}");
             assert!(text.status().is_client_error());
             assert!(!text.headers().contains_key("content-type"));

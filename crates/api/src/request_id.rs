@@ -5,30 +5,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lockstep_core::{Random, TraceParent};
+use http::HeaderValue;
+use lockstep_core::{Random, RequestId, TraceParent};
 
 /// The longest id taken from a caller, in bytes.
 const MAX_GIVEN: usize = 128;
 
-/// A request's id: the caller's, or one that was made without allocating.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum RequestId<'a> {
-    Given(&'a str),
-    Made([u8; 32]),
-}
-
-impl RequestId<'_> {
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Given(text) => text,
-            Self::Made(digits) => std::str::from_utf8(digits).unwrap_or_default(),
-        }
-    }
-}
-
 /// Makes ids: a random half per process, a counter for the other.
 pub(crate) struct RequestIds {
-    process: [u8; 16],
+    process: u64,
     next: AtomicU64,
 }
 
@@ -36,22 +21,32 @@ impl RequestIds {
     pub(crate) fn new(random: &dyn Random) -> Self {
         let mut seed = [0; 8];
         random.fill(&mut seed);
-        Self { process: hex(u64::from_be_bytes(seed)), next: AtomicU64::new(1) }
+        Self { process: u64::from_be_bytes(seed), next: AtomicU64::new(1) }
     }
 
     /// The caller's id when it is 1 to 128 letters, digits, `-`, `_`, `.` and `:`; else a new one.
-    pub(crate) fn of<'a>(&self, given: Option<&'a [u8]>) -> RequestId<'a> {
+    pub(crate) fn of(&self, given: Option<&[u8]>) -> RequestId {
         let fits = |id: &&str| {
             (1..=MAX_GIVEN).contains(&id.len())
                 && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
         };
         if let Some(id) = given.and_then(|bytes| std::str::from_utf8(bytes).ok()).filter(fits) {
-            return RequestId::Given(id);
+            return RequestId::from(id);
         }
-        let mut digits = [0; 32];
-        digits[..16].copy_from_slice(&self.process);
-        digits[16..].copy_from_slice(&hex(self.next.fetch_add(1, Ordering::Relaxed)));
-        RequestId::Made(digits)
+        RequestId::Made { process: self.process, number: self.next.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
+/// The id as a header's value.
+pub(crate) fn header(id: &RequestId) -> Option<HeaderValue> {
+    match id {
+        RequestId::Given(text) => HeaderValue::from_str(text).ok(),
+        RequestId::Made { process, number } => {
+            let mut digits = [0; 32];
+            digits[..16].copy_from_slice(&hex(*process));
+            digits[16..].copy_from_slice(&hex(*number));
+            HeaderValue::from_bytes(&digits).ok()
+        }
     }
 }
 
@@ -102,12 +97,14 @@ mod tests {
     fn m6_a_request_id_with_other_characters_is_replaced() {
         let ids = RequestIds::new(&Fixed);
         for good in ["a", "req-1_2.3:4", &"x".repeat(128)] {
-            assert_eq!(ids.of(Some(good.as_bytes())).as_str(), good);
+            assert_eq!(ids.of(Some(good.as_bytes())).to_string(), good);
         }
         for bad in ["", "a b", "a\nb", "\u{1b}[31m", "<script>", "ä", &"x".repeat(129)] {
-            assert!(ids.of(Some(bad.as_bytes())).as_str().starts_with("abababababababab"), "{bad:?}");
+            assert!(ids.of(Some(bad.as_bytes())).to_string().starts_with("abababababababab"), "{bad:?}");
         }
-        assert_ne!(ids.of(None).as_str(), ids.of(None).as_str());
+        assert_ne!(ids.of(None), ids.of(None));
+        let made = ids.of(None);
+        assert_eq!(header(&made).unwrap(), made.to_string());
     }
 
     #[test]

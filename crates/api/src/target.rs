@@ -36,7 +36,7 @@ impl<'a> Target<'a> {
 /// Decodes a path once. Refused: what is no UTF-8 or a broken escape; an escape that hides a separator, a dot or a
 /// percent sign; `;`, `\` and controls; segments that are `.` or `..`.
 fn decode_path(raw: &str) -> Result<Cow<'_, str>, BadTarget> {
-    let path = if raw.contains('%') {
+    let path = if raw.bytes().any(|b| b == b'%') {
         for (at, _) in raw.match_indices('%') {
             let hex = raw.get(at + 1..at + 3).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
             let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).ok_or(BadTarget)?;
@@ -48,9 +48,23 @@ fn decode_path(raw: &str) -> Result<Cow<'_, str>, BadTarget> {
     } else {
         Cow::Borrowed(raw)
     };
-    let ambiguous = path.bytes().any(|b| b < 0x20 || matches!(b, b';' | b'\\' | 0x7f))
-        || path.split('/').any(|segment| matches!(segment, "." | ".."));
-    if ambiguous { Err(BadTarget) } else { Ok(path) }
+    if is_ambiguous(&path) { Err(BadTarget) } else { Ok(path) }
+}
+
+/// Whether two readers could take a decoded path for two things. Every byte is looked at once.
+fn is_ambiguous(path: &str) -> bool {
+    // How many dots a segment has that has nothing else so far.
+    let mut dots = Some(0);
+    for byte in path.bytes() {
+        match byte {
+            b'/' if matches!(dots, Some(1 | 2)) => return true,
+            b'/' => dots = Some(0),
+            b'.' => dots = dots.map(|dots| dots + 1),
+            ..0x20 | b';' | b'\\' | 0x7f => return true,
+            _ => dots = None,
+        }
+    }
+    matches!(dots, Some(1 | 2))
 }
 
 fn decode_form(raw: &str) -> Result<Cow<'_, str>, BadTarget> {

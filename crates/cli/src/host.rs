@@ -120,7 +120,7 @@ impl Host {
         let mut id = [0; 8];
         self.random.fill(&mut id);
         let id = u64::from_le_bytes(id);
-        Call::new(Arc::clone(&self.clock), self.spawn.clone(), &format!("cli-{id:016x}"), time)
+        Call::new(Arc::clone(&self.clock), self.spawn.clone(), format!("cli-{id:016x}").as_str(), time)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::{Alias, ErrorKind, UnixMillis};
+use crate::{Alias, ErrorKind, RequestId, UnixMillis};
 
 /// One access, or a count of equal ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct AuditRecord {
     /// When; for a count, when its last access was.
     pub at: UnixMillis,
     /// The request that made it; for a count, the last one.
-    pub request_id: Arc<str>,
+    pub request_id: RequestId,
     /// Who asked.
     pub principal: Arc<str>,
     /// The address at the other end of the socket; for a count, the last one's.
@@ -66,7 +66,7 @@ impl AuditRecord {
     pub fn to_json(&self) -> String {
         let line = serde_json::to_string(&Line {
             time: self.at.to_rfc3339(),
-            request_id: &self.request_id,
+            request_id: self.request_id.to_string(),
             principal: &self.principal,
             peer: self.peer.as_deref(),
             action: self.action,
@@ -85,7 +85,7 @@ impl AuditRecord {
 #[derive(Serialize)]
 struct Line<'a> {
     time: String,
-    request_id: &'a str,
+    request_id: String,
     principal: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<&'a str>,

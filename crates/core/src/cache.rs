@@ -11,13 +11,13 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-use std::hash::{Hash, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quick_cache::sync::{Cache as Store, DefaultLifecycle};
-use quick_cache::{Lifecycle, OptionsBuilder, UnitWeighter};
+use quick_cache::{Equivalent, Lifecycle, OptionsBuilder, UnitWeighter};
 
 pub(crate) use self::entry::{EXPIRY_FLOOR, Entry, LeaseState, Superseded};
 pub(crate) use self::fence::{Fence, Started};
@@ -38,17 +38,58 @@ pub(crate) struct Spelling {
     pub selector: Selector,
 }
 
+/// A [`Spelling`] to look up, without one being made. It has the same fields in the same order, so it hashes alike.
+#[derive(Clone, Copy, Hash)]
+pub(crate) struct Spelled<'a> {
+    pub alias: &'a Alias,
+    pub name: &'a SecretName,
+    pub selector: &'a Selector,
+}
+
+impl<'a> From<&'a Spelling> for Spelled<'a> {
+    fn from(Spelling { alias, name, selector }: &'a Spelling) -> Self {
+        Self { alias, name, selector }
+    }
+}
+
+impl From<Spelled<'_>> for Spelling {
+    fn from(Spelled { alias, name, selector }: Spelled<'_>) -> Self {
+        Self { alias: alias.clone(), name: name.clone(), selector: selector.clone() }
+    }
+}
+
+impl Equivalent<Spelling> for Spelled<'_> {
+    fn equivalent(&self, held: &Spelling) -> bool {
+        *self.alias == held.alias && *self.name == held.name && *self.selector == held.selector
+    }
+}
+
 /// What a fetch led to: everyone who waited for it gets the same.
 pub(crate) type Outcome = Result<Arc<Entry>>;
 
 /// What an entry is stored under: every field that makes two answers different. The scope carries provider, endpoint,
 /// account, region, identity, namespace, mount, environment and transform; `Hash` and `Eq` look at each field on its
 /// own, so no two keys can run into each other.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     pub alias: Alias,
     pub id: CanonicalId,
     pub selector: Selector,
+    /// Of all that stands above, taken once: a hit would spend more on it than on anything else.
+    hash: u64,
+}
+
+impl Key {
+    fn new(state: &RandomState, alias: Alias, id: CanonicalId, selector: Selector) -> Self {
+        let hash = state.hash_one((&alias, &id, &selector));
+        Self { alias, id, selector, hash }
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
 }
 
 /// A remembered NotFound, or a replica that lags.
@@ -70,6 +111,8 @@ pub(crate) struct Cache {
     spellings: Counted<Spelling, Arc<Key>>,
     entries: Store<Arc<Key>, Arc<Entry>, Weigher, RandomState, Evicted>,
     misses: Counted<Spelling, Arc<Miss>>,
+    /// For the hash that a [`Key`] keeps.
+    keyed: RandomState,
     max_bytes: usize,
     bytes: Arc<AtomicUsize>,
     evicted: Evicted,
@@ -131,6 +174,7 @@ impl Cache {
                 evicted.clone(),
             ),
             misses: counted(max_entries),
+            keyed: RandomState::new(),
             max_bytes: usize::try_from(share).unwrap_or(usize::MAX).saturating_mul(max_entries),
             bytes,
             evicted,
@@ -140,8 +184,8 @@ impl Cache {
     }
 
     /// What is held under this spelling.
-    pub(crate) fn get(&self, spelling: &Spelling) -> Option<Arc<Entry>> {
-        let key = self.spellings.get(spelling)?;
+    pub(crate) fn get(&self, spelled: Spelled<'_>) -> Option<Arc<Entry>> {
+        let key = self.spellings.get(&spelled)?;
         self.entries.get(&key)
     }
 
@@ -149,14 +193,11 @@ impl Cache {
     /// later. One that is larger than the whole cache is not kept: it would empty it.
     pub(crate) fn insert(&self, spelling: Spelling, entry: Arc<Entry>) {
         self.misses.remove(&spelling);
-        if self.get(&spelling).is_some_and(|held| held.began_after(&entry)) {
+        if self.get((&spelling).into()).is_some_and(|held| held.began_after(&entry)) {
             return;
         }
-        let key = Arc::new(Key {
-            alias: spelling.alias.clone(),
-            id: entry.secret.id.clone(),
-            selector: spelling.selector.clone(),
-        });
+        let (alias, id, selector) = (spelling.alias.clone(), entry.secret.id.clone(), spelling.selector.clone());
+        let key = Arc::new(Key::new(&self.keyed, alias, id, selector));
         if self.entries.get(&key).is_some_and(|held| held.began_after(&entry)) {
             self.spellings.insert(spelling, key);
             return;
@@ -218,8 +259,8 @@ impl Cache {
         self.entries.iter()
     }
 
-    pub(crate) fn miss(&self, spelling: &Spelling) -> Option<Arc<Miss>> {
-        if self.misses.is_empty() { None } else { self.misses.get(spelling) }
+    pub(crate) fn miss(&self, spelled: Spelled<'_>) -> Option<Arc<Miss>> {
+        if self.misses.is_empty() { None } else { self.misses.get(&spelled) }
     }
 
     pub(crate) fn remember_miss(&self, spelling: Spelling, miss: Miss) {
@@ -265,8 +306,14 @@ fn one_shard(items: usize, weight: u64) -> quick_cache::Options {
         .unwrap_or_else(|_| unreachable!("both capacities are set"))
 }
 
-/// Bytes that an entry stands for in the cache's bound.
+/// Bytes that an entry stands for in the cache's bound, what a surface will write of it included.
 pub(crate) fn entry_size(secret: &crate::Secret) -> usize {
     let attributes: usize = secret.attributes.values().map(|value| value.len() + 32).sum();
-    ENTRY_OVERHEAD + secret.payload.size() + secret.name.as_str().len() + 2 * secret.id.name.as_str().len() + attributes
+    let rendition = 2 * secret.payload.size() + crate::rendition::RENDITION_MARGIN;
+    ENTRY_OVERHEAD
+        + rendition
+        + secret.payload.size()
+        + secret.name.as_str().len()
+        + 2 * secret.id.name.as_str().len()
+        + attributes
 }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Clock, Cursor, Error, ErrorKind, Result};
+use crate::{Clock, Cursor, Error, ErrorKind, RequestId, Result};
 
 /// A boxed future that runs on its own.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -28,7 +28,7 @@ pub struct Call {
     clock: Arc<dyn Clock>,
     spawn: Arc<dyn Spawn>,
     deadline: Duration,
-    request_id: Arc<str>,
+    request_id: RequestId,
     /// The trace that the call belongs to.
     pub trace: TraceParent,
     /// The cursor that a cache further on must have applied before it answers from what it holds.
@@ -37,16 +37,9 @@ pub struct Call {
 
 impl Call {
     /// A call that may take this long from now.
-    pub fn new(clock: Arc<dyn Clock>, spawn: Arc<dyn Spawn>, request_id: &str, time: Duration) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, spawn: Arc<dyn Spawn>, request_id: impl Into<RequestId>, time: Duration) -> Self {
         let deadline = clock.monotonic().saturating_add(time);
-        Self {
-            clock,
-            spawn,
-            deadline,
-            request_id: Arc::from(request_id),
-            trace: TraceParent::default(),
-            min_cursor: None,
-        }
+        Self { clock, spawn, deadline, request_id: request_id.into(), trace: TraceParent::default(), min_cursor: None }
     }
 
     /// The same call with at most this much time left.
@@ -66,12 +59,8 @@ impl Call {
     }
 
     /// The id that stands in logs, audit records and problem documents.
-    pub fn request_id(&self) -> &str {
+    pub fn request_id(&self) -> &RequestId {
         &self.request_id
-    }
-
-    pub(crate) fn shared_request_id(&self) -> Arc<str> {
-        self.request_id.clone()
     }
 
     /// The clock, for waiting.

@@ -98,28 +98,28 @@ impl Freshness {
     /// Waits for a check when the last one lies back too far for this bound.
     pub(crate) async fn ensure(&self, call: &Call, cache: &Cache, max_staleness: Duration) -> Standing {
         for _ in 0..MAX_WAITS {
-            if self.is_recent(max_staleness) {
+            if self.is_recent(max_staleness, self.timeline.now()) {
                 return Standing::Confirmed;
             }
             if let Err(error) = self.check(call, cache).await {
                 return Standing::Unconfirmed(error);
             }
         }
-        if self.is_recent(max_staleness) {
+        if self.is_recent(max_staleness, self.timeline.now()) {
             return Standing::Confirmed;
         }
         let message = "the journal's answers come too late for this max_staleness; raise it or look at the journal";
         Standing::Unconfirmed(Error::new(ErrorKind::Timeout, message).during(Operation::Journal))
     }
 
-    /// Whether it speaks for the cache right now, without asking it.
-    pub(crate) fn is_healthy(&self) -> bool {
-        self.is_recent(self.settings.max_staleness)
+    /// Whether it speaks for the cache, without asking it.
+    pub(crate) fn is_healthy(&self, now: Moment) -> bool {
+        self.is_recent(self.settings.max_staleness, now)
     }
 
-    fn is_recent(&self, max_staleness: Duration) -> bool {
-        let checked = self.state().checked;
-        checked.is_some_and(|checked| !self.timeline.now().is_past(checked, max_staleness / 2))
+    /// Whether the last check is recent enough for this bound.
+    pub(crate) fn is_recent(&self, max_staleness: Duration, now: Moment) -> bool {
+        self.state().checked.is_some_and(|checked| !now.is_past(checked, max_staleness / 2))
     }
 
     /// Reads the journal once; whoever comes while it is being read waits for that.

@@ -21,11 +21,12 @@ pub struct Peer {
 
 /// Answers the requests of a listener. One per process, shared by all connections.
 pub trait FrontDoor: Send + Sync + 'static {
-    /// Looks at the head of a request before a byte of its body is read. `Some` is the answer, and when a body was
-    /// announced the connection closes after it; `None` lets the body in.
+    /// Answers what needs neither a body nor waiting: a refusal, or what is at hand. It sees the head of a request
+    /// before a byte of the body is read; when a body was announced, the connection closes after the answer. `None`
+    /// lets the body in, and nothing has happened yet.
     ///
     /// Absolute-form targets, CONNECT and Upgrade arrive here as they were sent, and so do doubled headers.
-    fn refuse(&self, peer: &Peer, head: &http::request::Parts) -> Option<http::Response<Bytes>>;
+    fn at_once(&self, peer: &Peer, head: &http::request::Parts) -> Option<http::Response<Bytes>>;
 
     /// Answers a request that was let in. Its body is whole and within the listener's cap.
     ///

@@ -1,42 +1,43 @@
 //! The ledger: every access leaves through here and is recorded. What comes often, hits and refused requests, is folded
 //! into exact counts.
 
+mod tally;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub(crate) use self::tally::Tally;
+use self::tally::Written;
 use crate::{
-    Action, Alias, Answer, AuditHits, AuditRecord, AuditSink, CacheStatus, Call, Error, Moment, Outcome, Principal,
-    Result, SecretName,
+    Action, Alias, Answer, AuditHits, AuditRecord, AuditSink, CacheStatus, Error, Moment, Outcome, Principal,
+    RequestId, Result,
 };
 
 /// How many different counts are kept before they are written, whether or not it is time.
 const MAX_FOLDED: usize = 4096;
+/// How many of one entry: they are looked through one by one.
+const MAX_FOLDED_PER_ENTRY: usize = 64;
 
 /// Turns accesses into audit records.
 pub(crate) struct Ledger {
     sink: Arc<dyn AuditSink>,
     hits: AuditHits,
-    folded: Mutex<HashMap<Alike, Folded>>,
+    open: Mutex<Open>,
 }
 
-/// What makes two records one.
-#[derive(PartialEq, Eq, Hash)]
-enum Alike {
-    Hit(Hit),
-    Refusal(Refusal),
+/// What is folded and not written yet.
+#[derive(Default)]
+struct Open {
+    /// The tallies that hold something.
+    tallies: Vec<Arc<Tally>>,
+    /// How many rows they have.
+    rows: usize,
+    refusals: HashMap<Refusal, Folded>,
 }
 
-#[derive(PartialEq, Eq, Hash)]
-struct Hit {
-    principal: Arc<str>,
-    alias: Alias,
-    name: SecretName,
-    version: Option<Box<str>>,
-    stale: bool,
-}
-
-/// The path is not among it, nor the port: whoever is refused chooses both, and could make each record another one.
+/// What makes two refusals one. The path is not among it, nor the port: whoever is refused chooses both, and could make
+/// each record another one.
 #[derive(PartialEq, Eq, Hash)]
 struct Refusal {
     principal: Arc<str>,
@@ -53,7 +54,7 @@ struct Folded {
 
 /// An access under way: what its record will say, whatever comes of it.
 pub(crate) struct Access<'a> {
-    pub call: &'a Call,
+    pub id: &'a RequestId,
     pub who: &'a Principal,
     pub action: Action,
     pub name: &'a str,
@@ -63,7 +64,7 @@ pub(crate) struct Access<'a> {
 
 impl Ledger {
     pub(crate) fn new(sink: Arc<dyn AuditSink>, hits: AuditHits) -> Self {
-        Self { sink, hits, folded: Mutex::default() }
+        Self { sink, hits, open: Mutex::default() }
     }
 
     /// Records a read and lets it go on.
@@ -83,21 +84,21 @@ impl Ledger {
     /// Records a request that was refused before a secret was looked at. The first of its like is written at once, those
     /// after it are counted until the next flush: nobody who is refused decides how much is written.
     pub(crate) fn refused(&self, record: AuditRecord) {
-        let alike = Alike::Refusal(Refusal {
+        let alike = Refusal {
             principal: record.principal.clone(),
             host: record.peer.as_deref().map(host),
             outcome: record.outcome,
             code: record.policy.clone(),
-        });
-        let mut folded = self.folded();
-        if let Some(known) = folded.get_mut(&alike) {
+        };
+        let mut open = self.open();
+        if let Some(known) = open.refusals.get_mut(&alike) {
             known.count += 1;
             known.last = record;
             return;
         }
-        folded.insert(alike, Folded { count: 0, last: record.clone() });
-        let full = folded.len() >= MAX_FOLDED;
-        drop(folded);
+        open.refusals.insert(alike, Folded { count: 0, last: record.clone() });
+        let full = open.is_full();
+        drop(open);
         self.sink.write(&record);
         if full {
             self.flush();
@@ -113,37 +114,25 @@ impl Ledger {
         result
     }
 
-    fn released(&self, access: &Access<'_>, answer: &Answer, policy: Option<Arc<str>>) {
-        let stale = matches!(answer.status, CacheStatus::Stale(_));
+    pub(crate) fn released(&self, access: &Access<'_>, answer: &Answer, policy: Option<Arc<str>>) {
         let cached = answer.status != CacheStatus::Miss;
-        let version = answer.secret.version.as_ref().map(|version| version.id.clone());
-        let record = |policy| AuditRecord {
-            provider: Some(answer.alias.clone()),
-            version: version.clone(),
-            cached,
-            ..access.record(if stale { Outcome::ReleasedStale } else { Outcome::Released }, policy)
-        };
+        let stale = matches!(answer.status, CacheStatus::Stale(_));
         if !cached || self.hits == AuditHits::Full {
-            return self.sink.write(&record(policy));
+            return self.sink.write(&AuditRecord {
+                provider: Some(answer.alias.clone()),
+                version: answer.secret.version.as_ref().map(|version| version.id.clone()),
+                cached,
+                ..access.record(if stale { Outcome::ReleasedStale } else { Outcome::Released }, policy)
+            });
         }
-        let name = answer.secret.name.clone();
-        let alike = Alike::Hit(Hit {
-            principal: access.who.id.clone(),
-            alias: answer.alias.clone(),
-            name,
-            version: version.clone(),
-            stale,
-        });
-        let mut folded = self.folded();
-        if let Some(known) = folded.get_mut(&alike) {
-            known.count += 1;
-            known.last.at = access.started.wall;
-            known.last.request_id = access.call.shared_request_id();
-            return;
+        let Some(of_entry) = answer.tally.add(access, stale, policy) else { return };
+        let mut open = self.open();
+        open.rows += 1;
+        if of_entry == 1 {
+            open.tallies.push(answer.tally.clone());
         }
-        folded.insert(alike, Folded { count: 1, last: record(policy) });
-        let full = folded.len() >= MAX_FOLDED;
-        drop(folded);
+        let full = open.is_full() || of_entry >= MAX_FOLDED_PER_ENTRY;
+        drop(open);
         if full {
             self.flush();
         }
@@ -156,16 +145,37 @@ impl Ledger {
         self.sink.write(&AuditRecord { provider: error.provider().cloned().or(record.provider.clone()), ..record });
     }
 
-    /// Writes the counts.
+    /// Writes the counts. Two entries of one version, one fetched after the other, make one record.
     pub(crate) fn flush(&self) {
-        let folded = std::mem::take(&mut *self.folded());
-        for Folded { count, last } in folded.into_values().filter(|folded| folded.count > 0) {
+        let open = std::mem::take(&mut *self.open());
+        let mut written: HashMap<Written, AuditRecord> = HashMap::new();
+        for tally in open.tallies {
+            tally.take(|what, record| match written.get_mut(&what) {
+                Some(known) => {
+                    let count = known.count + record.count;
+                    *known = AuditRecord { count, ..record };
+                }
+                None => {
+                    written.insert(what, record);
+                }
+            });
+        }
+        for record in written.values() {
+            self.sink.write(record);
+        }
+        for Folded { count, last } in open.refusals.into_values().filter(|folded| folded.count > 0) {
             self.sink.write(&AuditRecord { count, ..last });
         }
     }
 
-    fn folded(&self) -> MutexGuard<'_, HashMap<Alike, Folded>> {
-        self.folded.lock().unwrap_or_else(PoisonError::into_inner)
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn is_full(&self) -> bool {
+        self.rows + self.refusals.len() >= MAX_FOLDED
     }
 }
 
@@ -178,7 +188,7 @@ impl Access<'_> {
     fn record(&self, outcome: Outcome, policy: Option<Arc<str>>) -> AuditRecord {
         AuditRecord {
             at: self.started.wall,
-            request_id: self.call.shared_request_id(),
+            request_id: self.id.clone(),
             principal: self.who.id.clone(),
             peer: self.who.peer.clone(),
             action: self.action.as_str(),

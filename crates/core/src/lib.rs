@@ -27,6 +27,8 @@ mod plan;
 mod ports;
 mod provider;
 mod reference;
+mod rendition;
+mod request_id;
 mod resolver;
 mod scope;
 mod secret;
@@ -56,6 +58,8 @@ pub use self::ports::{
 };
 pub use self::provider::{Capabilities, ChangeSource, GET_MANY_CONCURRENCY, Provider};
 pub use self::reference::{MAX_REFERENCE_BYTES, ReferenceError, ReferenceFault, SecretRef};
+pub use self::rendition::{Kept, Rendition};
+pub use self::request_id::RequestId;
 pub use self::resolver::{Answer, Ask, CacheStatus, Invalidation, Mount, Resolver, ResolverParts};
 pub use self::scope::{CanonicalId, Scope, ScopeParts};
 pub use self::secret::{Filter, Lease, Metadata, Page, Paged, Rotation, Secret, Version, VersionInfo, VersionState};

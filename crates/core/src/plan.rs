@@ -61,7 +61,7 @@ impl Planner {
                     .providers
                     .iter()
                     .map(|alias| {
-                        find(&mounts, alias).ok_or_else(|| {
+                        find(&mounts, alias).cloned().ok_or_else(|| {
                             config(format!("the route `{}` names `{alias}`, which is no provider", route.pattern))
                         })
                     })
@@ -96,16 +96,16 @@ impl Planner {
 
     /// The providers for a name: the one asked for, or those of the first route that matches, or the only one there is.
     /// A provider asked for keeps the rules of the route that has it.
-    pub(crate) fn mounts_for(&self, alias: Option<&Alias>, name: &SecretName) -> Result<(Vec<Arc<Mount>>, Rules)> {
+    pub(crate) fn mounts_for(&self, alias: Option<&Alias>, name: &SecretName) -> Result<(&[Arc<Mount>], Rules)> {
         let route = self.routes.iter().find(|route| route.pattern.matches(name.as_str()));
         if let Some(alias) = alias {
             let rules =
                 route.filter(|r| r.mounts.iter().any(|m| m.alias == *alias)).map(|r| r.rules).unwrap_or_default();
-            return Ok((vec![self.mount(alias)?], rules));
+            return Ok((std::slice::from_ref(self.mount(alias)?), rules));
         }
         match (route, &self.mounts[..]) {
-            (Some(route), _) => Ok((route.mounts.clone(), route.rules)),
-            (None, [only]) => Ok((vec![only.clone()], Rules::default())),
+            (Some(route), _) => Ok((&route.mounts, route.rules)),
+            (None, mounts @ [_]) => Ok((mounts, Rules::default())),
             (None, _) => {
                 let message = "no route matches the name; add a route, or name the provider as in `alias://name`";
                 Err(Error::new(ErrorKind::InvalidReference, message).on(name))
@@ -114,7 +114,7 @@ impl Planner {
     }
 
     /// The provider of this alias.
-    pub(crate) fn mount(&self, alias: &Alias) -> Result<Arc<Mount>> {
+    pub(crate) fn mount(&self, alias: &Alias) -> Result<&Arc<Mount>> {
         find(&self.mounts, alias).ok_or_else(|| {
             let known: Vec<_> = self.mounts.iter().map(|mount| mount.alias.as_str()).collect();
             let message = format!("there is no provider `{alias}`; the configuration has {}", known.join(", "));
@@ -123,11 +123,11 @@ impl Planner {
     }
 }
 
-fn find(mounts: &[Arc<Mount>], alias: &Alias) -> Option<Arc<Mount>> {
-    mounts.iter().find(|mount| mount.alias == *alias).cloned()
+fn find<'a>(mounts: &'a [Arc<Mount>], alias: &Alias) -> Option<&'a Arc<Mount>> {
+    mounts.iter().find(|mount| mount.alias == *alias)
 }
 
-fn classify(mount: &Mount, text: Option<&str>) -> Result<Selector> {
+pub(crate) fn classify(mount: &Mount, text: Option<&str>) -> Result<Selector> {
     match text {
         None | Some("" | "current") => Ok(Selector::Current),
         Some("previous") => Ok(Selector::Previous),

@@ -8,19 +8,19 @@ mod batch;
 mod control;
 mod fetch;
 
-use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::fetch::Found;
-use crate::cache::{Cache, Outcome};
+use self::fetch::{Found, Held};
+use crate::cache::{Cache, Outcome, Spelled};
 use crate::freshness::{Freshness, Standing};
-use crate::ledger::{Access, Ledger};
-use crate::plan::{Candidate, Plan, Planner, Rules};
+use crate::ledger::{Access, Ledger, Tally};
+use crate::plan::{Candidate, Plan, Planner, Rules, classify};
 use crate::{
     Action, Alias, AuditHits, AuditRecord, AuditSink, Authorizer, CacheFound, CacheSettings, Call, Clock, Cursor,
-    Error, ErrorKind, Fallback, FreshnessSettings, Meter, MetricsSink, OnOutage, Operation, Principal, Provider,
-    Random, Resource, Result, Route, Secret, SecretName, SecretRef, Timeline, Ttl, UnixMillis,
+    Error, ErrorKind, Fallback, FreshnessSettings, Meter, MetricsSink, Moment, OnOutage, Operation, Principal,
+    Provider, Random, RequestId, Resource, Result, Route, Secret, SecretName, SecretRef, Timeline, Ttl, UnixMillis,
 };
 
 /// A provider under its alias, with its upstream stack around it.
@@ -97,7 +97,7 @@ pub enum CacheStatus {
 }
 
 /// A released secret.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Answer {
     /// The secret.
     pub secret: Arc<Secret>,
@@ -111,6 +111,21 @@ pub struct Answer {
     pub fresh_for: Duration,
     /// How far this instance had come in the journal.
     pub cursor: Option<Cursor>,
+    /// Where its release is counted.
+    pub(crate) tally: Arc<Tally>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("secret", &self.secret)
+            .field("alias", &self.alias)
+            .field("status", &self.status)
+            .field("age", &self.age)
+            .field("fresh_for", &self.fresh_for)
+            .field("cursor", &self.cursor)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What to drop from the cache.
@@ -131,7 +146,8 @@ struct Inner {
     random: Arc<dyn Random>,
     authorizer: Arc<dyn Authorizer>,
     ledger: Ledger,
-    meters: HashMap<Alias, Arc<dyn Meter>>,
+    /// A few: looking through them is cheaper than a hash.
+    meters: Vec<(Alias, Arc<dyn Meter>)>,
     planner: Planner,
     settings: CacheSettings,
     cache: Cache,
@@ -168,12 +184,60 @@ impl Resolver {
     /// # Errors
     /// `Denied` without a provider is this instance's own refusal; with one, it is the provider's.
     pub async fn get(&self, call: &Call, who: &Principal, ask: &Ask) -> Result<Answer> {
-        let access = self.access(call, who, Action::Get, ask.name.as_str(), ask.alias.as_ref());
+        match self.get_at_once(call.request_id(), who, ask, || call.clone()) {
+            Some(answer) => Ok(answer),
+            None => Box::pin(self.get_in_time(call, who, ask)).await,
+        }
+    }
+
+    /// Reads one secret if nothing has to be waited for: every candidate is allowed, the journal (if there is one) was
+    /// checked recently, and the cache holds what the first candidate would answer. It goes through every layer that
+    /// [`Resolver::get`] goes through. `None` says that nothing has happened yet, and nothing was counted or recorded:
+    /// ask `get`.
+    ///
+    /// `call` is made only when something has to be done in the background.
+    pub fn get_at_once(
+        &self,
+        id: &RequestId,
+        who: &Principal,
+        ask: &Ask,
+        call: impl FnOnce() -> Call,
+    ) -> Option<Answer> {
+        let inner = &*self.0;
+        let access = self.access(id, who, Action::Get, ask.name.as_str(), ask.alias.as_ref());
+        let now = access.started;
+        let (mounts, rules) = inner.planner.mounts_for(ask.alias.as_ref(), &ask.name).ok()?;
+        let first = mounts.first()?;
+        let mut policy = None;
+        for mount in mounts {
+            policy = Some(inner.allow(who, Action::Get, &mount.alias, ask.name.as_str()).ok()?);
+        }
+        let standing = inner.standing_now(rules, now)?;
+        let selector = classify(first, ask.selector.as_deref()).ok()?;
+        let spelled = Spelled { alias: &first.alias, name: &ask.name, selector: &selector };
+        let Held::Usable(found) = self.held(spelled, ask.skip_cache, rules, &standing, now) else { return None };
+        // It is the same question when the provider calls it what the caller calls it.
+        let released = &found.entry.secret.name;
+        if *released != ask.name {
+            inner.allow(who, Action::Get, &first.alias, released.as_str()).ok()?;
+        }
+        if self.is_due_soon(&found.entry, &standing, now) {
+            let candidate = Candidate { mount: first.clone(), spelling: spelled.into() };
+            self.look_ahead(&call(), &candidate, rules, &found.entry, &standing, now);
+        }
+        let answer = inner.answer(first, &found, now);
+        inner.count(Operation::Get, &access, Ok(&answer));
+        inner.ledger.released(&access, &answer, policy);
+        Some(answer)
+    }
+
+    async fn get_in_time(&self, call: &Call, who: &Principal, ask: &Ask) -> Result<Answer> {
+        let access = self.access(call.request_id(), who, Action::Get, ask.name.as_str(), ask.alias.as_ref());
         let (result, policy) = match self.0.plan_allowed(who, ask) {
             Err((error, policy)) => (Err(error), policy),
             Ok((plan, policy)) => (self.read(call, who, ask, &plan, None).await, Some(policy)),
         };
-        self.0.count(Operation::Get, &access, &result);
+        self.0.count(Operation::Get, &access, result.as_ref());
         self.0.ledger.release(&access, result, policy)
     }
 
@@ -204,7 +268,7 @@ impl Resolver {
             let share = (left > 1).then(|| call.within(call.remaining() / left));
             match self.candidate(share.as_ref().unwrap_or(call), ask, candidate, plan.rules, fetched.take()).await {
                 Ok(found) => {
-                    let mut answer = self.0.answer(candidate, &found);
+                    let mut answer = self.0.answer(&candidate.mount, &found, self.0.timeline.now());
                     if at > 0 {
                         answer.fresh_for = answer.fresh_for.min(self.0.settings.negative_ttl);
                     }
@@ -261,13 +325,13 @@ impl Resolver {
 
     fn access<'a>(
         &self,
-        call: &'a Call,
+        id: &'a RequestId,
         who: &'a Principal,
         action: Action,
         name: &'a str,
         alias: Option<&'a Alias>,
     ) -> Access<'a> {
-        Access { call, who, action, name, alias, started: self.0.timeline.now() }
+        Access { id, who, action, name, alias, started: self.0.timeline.now() }
     }
 }
 
@@ -311,27 +375,35 @@ impl Inner {
         self.freshness.as_ref().map(Freshness::on_outage).unwrap_or_default()
     }
 
-    fn answer(&self, candidate: &Candidate, found: &Found) -> Answer {
-        let now = self.timeline.now();
-        let journal_is_healthy = self.freshness.as_ref().is_some_and(Freshness::is_healthy);
+    /// The standing, when nobody has to be asked for it.
+    fn standing_now(&self, rules: Rules, now: Moment) -> Option<Standing> {
+        let Some(freshness) = &self.freshness else { return Some(Standing::Unjournaled) };
+        let bound = rules.max_staleness.unwrap_or(freshness.max_staleness());
+        freshness.is_recent(bound, now).then_some(Standing::Confirmed)
+    }
+
+    fn answer(&self, mount: &Mount, found: &Found, now: Moment) -> Answer {
+        let journal_is_healthy = self.freshness.as_ref().is_some_and(|freshness| freshness.is_healthy(now));
         let age = now.since(found.entry.fetched).unwrap_or_default();
         Answer {
-            alias: candidate.mount.alias.clone(),
+            alias: mount.alias.clone(),
             age,
             fresh_for: found.entry.left(now, journal_is_healthy),
             cursor: self.freshness.as_ref().and_then(Freshness::cursor),
             secret: found.entry.secret.clone(),
             status: found.status,
+            tally: found.entry.tally.clone(),
         }
     }
 
     /// Counts one access through the resolver.
-    fn count(&self, operation: Operation, access: &Access<'_>, result: &Result<Answer>) {
+    fn count(&self, operation: Operation, access: &Access<'_>, result: Result<&Answer, &Error>) {
         let alias = match result {
             Ok(answer) => Some(&answer.alias),
             Err(error) => error.provider().or(access.alias),
         };
-        let Some(meter) = alias.and_then(|alias| self.meters.get(alias)) else { return };
+        let Some(alias) = alias else { return };
+        let Some((_, meter)) = self.meters.iter().find(|(of, _)| of == alias) else { return };
         if let Ok(answer) = result {
             meter.cache(match answer.status {
                 CacheStatus::Hit => CacheFound::Hit,
@@ -339,8 +411,8 @@ impl Inner {
                 CacheStatus::Stale(_) => CacheFound::Stale,
             });
         }
-        let took = self.timeline.now().since(access.started).unwrap_or_default();
-        meter.access(operation, result.as_ref().map(|_| ()).map_err(Error::kind), took);
+        let took = self.timeline.clock().monotonic().saturating_sub(access.started.monotonic);
+        meter.access(operation, result.map(|_| ()).map_err(Error::kind), took);
     }
 
     /// Revokes the leases of entries that fell out of the cache, best effort.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::rendition::Kept;
 use crate::{CanonicalId, Payload, SecretName, SecretValue, UnixMillis};
 
 /// The version that a value has.
@@ -48,6 +49,8 @@ pub struct Secret {
     pub lease: Option<Lease>,
     /// What only this provider has and a drop-in surface answers, such as Parameter Store's `Type`.
     pub attributes: BTreeMap<&'static str, Box<str>>,
+    /// What a surface has written of it.
+    pub rendition: Kept,
 }
 
 impl Secret {
@@ -63,6 +66,7 @@ impl Secret {
             expires: None,
             lease: None,
             attributes: BTreeMap::new(),
+            rendition: Kept::default(),
         }
     }
 }

@@ -104,7 +104,7 @@ impl Upstream {
             let error = self.sign(error, operation, name);
             let took_ms =
                 u64::try_from(call.clock().monotonic().saturating_sub(started).as_millis()).unwrap_or(u64::MAX);
-            let (request_id, trace) = (call.request_id(), call.trace.0.as_deref());
+            let (request_id, trace) = (tracing::field::display(call.request_id()), call.trace.0.as_deref());
             // What an operator has to look after is told; an answer about one secret is its caller's business, and an
             // open breaker was told when it opened.
             match error.kind() {

@@ -108,12 +108,12 @@ impl Door {
 }
 
 impl FrontDoor for Door {
-    fn refuse(&self, peer: &Peer, head: &http::request::Parts) -> Option<Response<Bytes>> {
+    fn at_once(&self, peer: &Peer, head: &http::request::Parts) -> Option<Response<Bytes>> {
         if let Some(instance) = self.instance.get() {
-            return instance.endpoint.refuse(peer, head);
+            return instance.endpoint.at_once(peer, head);
         }
         match self.assemble() {
-            Ok(instance) => instance.endpoint.refuse(peer, head),
+            Ok(instance) => instance.endpoint.at_once(peer, head),
             Err(error) => Some(unavailable(&error)),
         }
     }

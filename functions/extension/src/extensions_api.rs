@@ -10,11 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
-use lockstep_core::{Error, ErrorKind, Limits, Result, Transport, UnixMillis};
+use lockstep_core::{Error, ErrorKind, Limits, MAX_MEMBERS, Result, Transport, UnixMillis};
 use serde::Deserialize;
 
 /// `/event/next` lasts as long as nothing happens. Events are below 1 KiB.
-const LIMITS: Limits = Limits { time: Duration::MAX, response_bytes: 64 << 10 };
+const LIMITS: Limits = Limits { time: Duration::MAX, response_bytes: 64 << 10, members: MAX_MEMBERS };
 const NAME: &str = "lambda-extension-name";
 const IDENTIFIER: &str = "lambda-extension-identifier";
 const ERROR_TYPE: &str = "lambda-extension-function-error-type";

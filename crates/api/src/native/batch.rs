@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{alias, body, key, respond, secret, selector};
 use crate::api::{Api, Exchange, Stop};
-use crate::body::Json;
+use crate::body::{Json, room};
 use crate::problem::write_error;
 use crate::query::Query;
 use crate::refusal::Refusal;
@@ -53,7 +53,7 @@ pub(super) async fn read(api: &Api, exchange: &Exchange<'_>) -> Result<Response<
         }));
     }
     let answers = api.resolver().get_many(&exchange.call(api), &exchange.who, &asks).await;
-    let room = answers.iter().flatten().map(secret::capacity).sum::<usize>();
+    let room = answers.iter().flatten().map(room).sum::<usize>();
     let mut json = Json::with_capacity(room + 128 * secrets.len());
     let mut answers = answers.into_iter();
     json.open();
@@ -65,20 +65,20 @@ pub(super) async fn read(api: &Api, exchange: &Exchange<'_>) -> Result<Response<
         let start = json.mark();
         let written = key.and_then(|key| {
             let answer = answers.next().unwrap_or_else(|| Err(unanswered()))?;
-            write(&mut json, &answer, key.as_ref())
+            write(api, &mut json, &answer, key.as_ref())
         });
         if let Err(error) = written {
             json.rewind(start);
             json.key("error");
             json.open();
-            write_error(&mut json, &error, exchange.id());
+            write_error(&mut json, &error, &exchange.id);
             json.close();
         }
         json.close();
     }
     json.close_list();
     json.close();
-    Ok(respond(json))
+    Ok(respond(json.into_body()))
 }
 
 fn parse(item: &Item<'_>, skip_cache: bool) -> Result<(Ask, Option<KeyPath>), Error> {
@@ -94,11 +94,12 @@ fn parse(item: &Item<'_>, skip_cache: bool) -> Result<(Ask, Option<KeyPath>), Er
 }
 
 /// The members of a released item. A key that is not there fails in the middle of it; the caller rewinds.
-fn write(json: &mut Json, answer: &Answer, key: Option<&KeyPath>) -> Result<(), Error> {
+fn write(api: &Api, json: &mut Json, answer: &Answer, key: Option<&KeyPath>) -> Result<(), Error> {
     json.key("secret");
-    json.open();
-    secret::write(json, answer, key)?;
-    json.close();
+    match key {
+        None => json.raw(&secret::whole(api, answer)?.0),
+        Some(_) => secret::write(json, answer, key)?,
+    }
     let word = match answer.status {
         CacheStatus::Hit => "hit",
         CacheStatus::Miss => "miss",

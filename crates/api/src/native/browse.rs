@@ -41,7 +41,7 @@ pub(super) async fn list(api: &Api, exchange: &Exchange<'_>) -> Result<Response<
     json.close_list();
     json.text("next", found.next.as_deref());
     json.close();
-    Ok(respond(json))
+    Ok(respond(json.into_body()))
 }
 
 /// A prefix is not a whole name: it may end in the middle of a segment, or with `/`. What stands before is one.
@@ -60,7 +60,7 @@ pub(super) async fn metadata(api: &Api, exchange: &Exchange<'_>) -> Result<Respo
     let found = api.resolver().describe(&call, &exchange.who, alias.as_ref(), &name).await?;
     let mut json = Json::with_capacity(512);
     write_metadata(&mut json, &found);
-    Ok(respond(json))
+    Ok(respond(json.into_body()))
 }
 
 /// `GET /api/v1/versions/{name…}?provider=&page=&limit=`
@@ -80,7 +80,7 @@ pub(super) async fn versions(api: &Api, exchange: &Exchange<'_>) -> Result<Respo
     json.close_list();
     json.text("next", found.next.as_deref());
     json.close();
-    Ok(respond(json))
+    Ok(respond(json.into_body()))
 }
 
 fn write_metadata(json: &mut Json, item: &Metadata) {

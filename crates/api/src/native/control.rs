@@ -22,7 +22,7 @@ pub(super) async fn rotate(api: &Api, exchange: &Exchange<'_>) -> Result<Respons
     json.text("name", Some(name.as_str()));
     write_version(&mut json, rotation.version.as_ref());
     json.close();
-    Ok(respond(json))
+    Ok(respond(json.into_body()))
 }
 
 #[derive(Deserialize)]
@@ -51,5 +51,5 @@ pub(super) fn invalidate(api: &Api, exchange: &Exchange<'_>) -> Result<Response<
     json.key("invalidated");
     json.number(dropped as u64);
     json.close();
-    Ok(respond(json))
+    Ok(respond(json.into_body()))
 }

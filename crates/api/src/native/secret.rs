@@ -1,7 +1,7 @@
 //! `GET /api/v1/secrets/{name…}`: one value, with what is known of it.
 
 use bytes::Bytes;
-use http::header::{AGE, ETAG, HeaderName, HeaderValue};
+use http::header::{AGE, CACHE_STATUS, ETAG, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use lockstep_core::{Answer, Ask, Cursor, Field, KeyPath, Payload, Result};
 
@@ -9,13 +9,31 @@ use super::{
     alias, cache_status, key, name, respond, selector, tags, text_of, write_labels, write_time, write_version,
 };
 use crate::api::{Api, Exchange, Stop};
-use crate::aws::CACHE_STATUS;
-use crate::body::Json;
+use crate::body::{Json, kept, room};
 use crate::query::Query;
+use crate::refusal::Refusal;
 
 const CURSOR: HeaderName = HeaderName::from_static("lockstep-cursor");
 
+/// Whose form a kept answer has.
+const SURFACE: &str = "native";
+
+/// Reads, and waits if it has to.
 pub(super) async fn read(api: &Api, exchange: &Exchange<'_>) -> Result<Response<Bytes>, Stop> {
+    let (ask, key) = ask(exchange)?;
+    let answer = api.resolver().get(&exchange.call(api), &exchange.who, &ask).await?;
+    Ok(release(api, exchange, &answer, key.as_ref())?)
+}
+
+/// Answers from the cache; `None` when that can't be done without waiting, or fails.
+pub(super) fn read_at_once(api: &Api, exchange: &Exchange<'_>) -> Option<Response<Bytes>> {
+    // A part of the value may not be there: that failure is told by the one who waits.
+    let (ask, None) = ask(exchange).ok()? else { return None };
+    let answer = api.resolver().get_at_once(&exchange.id, &exchange.who, &ask, || exchange.call(api))?;
+    release(api, exchange, &answer, None).ok()
+}
+
+fn ask(exchange: &Exchange<'_>) -> Result<(Ask, Option<KeyPath>), Refusal> {
     let query = Query::parse(exchange.target(), &["name", "provider", "version", "key"], &[])?;
     let ask = Ask {
         alias: alias(query.get("provider"))?,
@@ -23,23 +41,25 @@ pub(super) async fn read(api: &Api, exchange: &Exchange<'_>) -> Result<Response<
         selector: selector(query.get("version"))?,
         skip_cache: exchange.head.no_cache,
     };
-    let key = key(query.get("key"))?;
-    let answer = api.resolver().get(&exchange.call(api), &exchange.who, &ask).await?;
-    let tag = api.tags().of(&answer.secret, key.as_ref());
+    Ok((ask, key(query.get("key"))?))
+}
+
+fn release(api: &Api, exchange: &Exchange<'_>, answer: &Answer, key: Option<&KeyPath>) -> Result<Response<Bytes>> {
+    let (body, tag) = if key.is_none() {
+        whole(api, answer)?
+    } else {
+        let mut json = Json::with_capacity(room(answer));
+        write(&mut json, answer, key)?;
+        (json.into_body(), api.tags().of(&answer.secret, key))
+    };
     // Only now, after authorization, freshness and audit, does it count what the caller holds.
     let held = tag.as_ref().is_some_and(|tag| tags::matches(exchange.head.if_none_match, tag));
-    let mut response = if held {
-        let mut response = respond(Json::with_capacity(0));
+    let mut response = respond(body);
+    if held {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.body_mut() = Bytes::new();
         response.headers_mut().remove(http::header::CONTENT_TYPE);
-        response
-    } else {
-        let mut json = Json::with_capacity(capacity(&answer));
-        json.open();
-        write(&mut json, &answer, key.as_ref())?;
-        json.close();
-        respond(json)
-    };
+    }
     let headers = response.headers_mut();
     if let Some(tag) = tag {
         headers.insert(ETAG, tag);
@@ -54,15 +74,15 @@ pub(super) async fn read(api: &Api, exchange: &Exchange<'_>) -> Result<Response<
     Ok(response)
 }
 
-/// Room for the value with a few escapes, and for the names around it.
-pub(super) fn capacity(answer: &Answer) -> usize {
-    let size = answer.secret.payload.size();
-    size + size / 4 + 512
+/// The object of a whole secret, and its tag.
+pub(super) fn whole(api: &Api, answer: &Answer) -> Result<(Bytes, Option<HeaderValue>)> {
+    kept(answer, SURFACE, || api.tags().of(&answer.secret, None), |json| write(json, answer, None))
 }
 
-/// Writes the members of a released secret.
+/// Writes the object of a released secret, or of a part of it.
 pub(super) fn write(json: &mut Json, answer: &Answer, key: Option<&KeyPath>) -> Result<()> {
     let secret = &answer.secret;
+    json.open();
     json.text("name", Some(secret.name.as_str()));
     json.text("id", Some(secret.id.name.as_str()));
     json.text("provider", Some(answer.alias.as_str()));
@@ -88,6 +108,7 @@ pub(super) fn write(json: &mut Json, answer: &Answer, key: Option<&KeyPath>) -> 
         json.raw(if lease.renewable { b"true" } else { b"false" });
         json.close();
     }
+    json.close();
     Ok(())
 }
 

@@ -265,6 +265,6 @@ async fn the_callers_request_id_comes_back_and_no_other() {
     sent.headers_mut().insert("x-request-id", "abc-1".parse().unwrap());
     let house = house();
     assert_eq!(house.send(sent).await.header("x-request-id"), Some("abc-1"));
-    assert_eq!(&*house.audit()[0].request_id, "abc-1");
+    assert_eq!(house.audit()[0].request_id.to_string(), "abc-1");
     assert_eq!(house.get("/v1/plain").await.header("x-request-id"), None);
 }

@@ -91,7 +91,7 @@ impl Provider for Shelf {
     }
     async fn get(&self, call: &Call, name: &SecretName, selector: &Selector) -> Result<Secret> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        *self.seen.lock().unwrap() = (call.request_id().to_owned(), call.trace.clone());
+        *self.seen.lock().unwrap() = (call.request_id().to_string(), call.trace.clone());
         match self.secrets.lock().unwrap().get(name.as_str()) {
             Some(answer) => answer(selector),
             None => Err(Error::new(ErrorKind::NotFound, "there is no such secret; look at its name")),

@@ -228,7 +228,7 @@ async fn l6_a_get_with_a_body_is_refused_before_the_body_is_read() {
         let house = house();
         let sent = with(request(Method::GET, "/v1/db/creds"), &[header]);
         let (head, _) = sent.into_parts();
-        let refused = said(house.api.refuse(&Peer::default(), &head).unwrap());
+        let refused = said(house.api.at_once(&Peer::default(), &head).unwrap());
         assert_eq!((refused.status, &*refused.body), (400, "body not allowed"), "{header:?}");
         assert_untouched(&house, header.0);
     }
@@ -247,7 +247,7 @@ async fn a_body_is_let_in_only_with_a_good_head() {
     ];
     for (sent, expected) in cases {
         let (head, _) = with(sent, &[("content-length", "9")]).into_parts();
-        let refused = house.api.refuse(&Peer::default(), &head).map(|response| response.status().as_u16());
+        let refused = house.api.at_once(&Peer::default(), &head).map(|response| response.status().as_u16());
         assert_eq!(refused, expected, "{head:?}");
     }
 }

@@ -115,8 +115,8 @@ fn is_encrypted_store(provider: &Provider) -> bool {
 }
 
 impl FrontDoor for Endpoint {
-    fn refuse(&self, peer: &Peer, head: &http::request::Parts) -> Option<Response<Bytes>> {
-        self.api.refuse(peer, head)
+    fn at_once(&self, peer: &Peer, head: &http::request::Parts) -> Option<Response<Bytes>> {
+        self.api.at_once(peer, head)
     }
 
     async fn call(&self, peer: &Peer, request: Request<Bytes>) -> Response<Bytes> {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::ledger::Tally;
 use crate::{ErrorKind, Lease, Moment, Result, Secret};
 
 /// The shortest TTL that a provider's advisory expiry can bring about: below it, every read would be a fetch.
@@ -37,6 +38,8 @@ pub(crate) struct Entry {
     pub refreshed: Mutex<Option<Moment>>,
     /// The lease as it stands after renewals.
     pub lease: Option<Mutex<LeaseState>>,
+    /// Its hits that are not written yet.
+    pub tally: Arc<Tally>,
 }
 
 /// A Change has named the entry: it may be served until its slot of the spread, and is fetched then.
@@ -95,12 +98,16 @@ impl Entry {
         }
     }
 
-    /// Whether it should be fetched again in the background, past half its time and close to its end; `true` for the
-    /// one caller that is to do it.
-    pub(crate) fn claim_refresh(&self, now: Moment, journal_is_healthy: bool) -> bool {
+    /// Whether it should be fetched again in the background: past half its time, and close to its end.
+    pub(crate) fn wants_refresh(&self, now: Moment, journal_is_healthy: bool) -> bool {
         let fresh_for = self.fresh_for(journal_is_healthy);
         let after = (fresh_for / 2).max(fresh_for.saturating_sub(self.refresh_ahead));
-        if self.lease.is_some() || !now.is_past(self.fetched, after) {
+        self.lease.is_none() && now.is_past(self.fetched, after)
+    }
+
+    /// The same, and `true` only for the one caller that is to do it.
+    pub(crate) fn claim_refresh(&self, now: Moment, journal_is_healthy: bool) -> bool {
+        if !self.wants_refresh(now, journal_is_healthy) {
             return false;
         }
         let mut began = self.refreshed.lock().unwrap_or_else(PoisonError::into_inner);

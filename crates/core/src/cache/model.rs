@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use shuttle::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::*;
+use crate::ledger::Tally;
 use crate::sync::Arc as Shared;
 use crate::{Clock, Invalidation, Payload, Secret, Timeline, Ttl, UnixMillis, Version};
 
@@ -40,6 +41,7 @@ fn entry(version: u64) -> Arc<Entry> {
     secret.version = Some(Version::number(version));
     Arc::new(Entry {
         size: entry_size(&secret),
+        tally: Arc::new(Tally::new(spelling().alias, &secret)),
         secret: Arc::new(secret),
         fetched: Timeline::new(Arc::new(Standing)).now(),
         ttl: Ttl::MAX,
@@ -82,7 +84,8 @@ fn c10_no_order_of_fetch_and_invalidation_leaves_the_older_value() {
             for fetch in fetches {
                 fetch.join().unwrap();
             }
-            let held = cache.get(&spelling()).and_then(|entry| entry.secret.version.as_ref().and_then(|v| v.order));
+            let held =
+                cache.get((&spelling()).into()).and_then(|entry| entry.secret.version.as_ref().and_then(|v| v.order));
             assert_ne!(held, Some(1));
         },
         SCHEDULES,

@@ -1,11 +1,15 @@
 //! The keys of the cache.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::ScopeParts;
+
+/// Keys of one cache hash alike.
+static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// The fields of a key, as text: nine of the scope, then alias, name and selector.
 type Fields = [String; 12];
@@ -24,10 +28,22 @@ fn key(fields: &Fields, pinned: bool) -> Key {
         environment,
         transform,
     });
-    Key {
-        alias: Alias::parse(&format!("a{alias}")).unwrap(),
-        id: CanonicalId { scope, name: SecretName::parse(&format!("n{name}")).unwrap() },
-        selector: if pinned { Selector::Id(version.into()) } else { Selector::Label(version.into()) },
+    let id = CanonicalId { scope, name: SecretName::parse(&format!("n{name}")).unwrap() };
+    let selector = if pinned { Selector::Id(version.into()) } else { Selector::Label(version.into()) };
+    Key::new(&STATE, Alias::parse(&format!("a{alias}")).unwrap(), id, selector)
+}
+
+proptest! {
+    /// A spelling is found by what spells it. Break: leave a field out of `Spelled`, or change their order.
+    #[test]
+    fn a_spelling_hashes_like_what_looks_it_up(name in "[a-z]{1,9}", label in "[a-z]{1,9}", current: bool) {
+        let selector = if current { Selector::Current } else { Selector::Label(label.into()) };
+        let (alias, name) = (Alias::parse("aws").unwrap(), SecretName::parse(&name).unwrap());
+        let held = Spelling { alias, name, selector };
+        let spelled = Spelled::from(&held);
+        let state = RandomState::new();
+        prop_assert_eq!(state.hash_one(&held), state.hash_one(spelled));
+        prop_assert!(spelled.equivalent(&held));
     }
 }
 

@@ -221,3 +221,11 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// R5. The short look says nothing that the long one would not. Break: let `is_plain` pass a dot after a slash.
+    #[test]
+    fn r5_what_is_plain_is_a_name(text in "[aZ09_+=,@:./ %;-]{0,12}") {
+        prop_assert!(!is_plain(&text) || check(&text).is_ok(), "{text}");
+    }
+}

@@ -9,7 +9,7 @@ use super::{Answer, Ask, Resolver};
 use crate::cache::{Leader, Outcome, Role, Spelling};
 use crate::freshness::Standing;
 use crate::plan::{Candidate, Plan};
-use crate::{Action, Alias, Call, GET_MANY_CONCURRENCY, Operation, Principal, Result, SecretRef};
+use crate::{Action, Alias, Call, Error, ErrorKind, GET_MANY_CONCURRENCY, Operation, Principal, Result, SecretRef};
 
 /// One read that leads its flight, on its way into a batch.
 struct Led<'a> {
@@ -33,6 +33,26 @@ impl Resolver {
 
     /// Reads many; the answers stand in the order asked for.
     pub async fn get_many(&self, call: &Call, who: &Principal, asks: &[Ask]) -> Vec<Result<Answer>> {
+        let mut waiting = Vec::new();
+        let mut answers = Vec::with_capacity(asks.len());
+        for (at, ask) in asks.iter().enumerate() {
+            let answer = self.get_at_once(call.request_id(), who, ask, || call.clone());
+            if answer.is_none() {
+                waiting.push((at, ask));
+            }
+            answers.push(answer.ok_or_else(unanswered));
+        }
+        if !waiting.is_empty() {
+            let asks: Vec<_> = waiting.iter().map(|(_, ask)| *ask).collect();
+            let read = Box::pin(self.get_many_in_time(call, who, &asks)).await;
+            for ((at, _), answer) in waiting.into_iter().zip(read) {
+                answers[at] = answer;
+            }
+        }
+        answers
+    }
+
+    async fn get_many_in_time(&self, call: &Call, who: &Principal, asks: &[&Ask]) -> Vec<Result<Answer>> {
         let plans: Vec<_> = asks.iter().map(|ask| self.0.plan_allowed(who, ask)).collect();
         let mut standings = Vec::with_capacity(asks.len());
         for plan in &plans {
@@ -61,12 +81,13 @@ impl Resolver {
             .map(|(at, (ask, plan))| {
                 let fetched = outcomes.remove(&at);
                 async move {
-                    let access = self.access(call, who, Action::Get, ask.name.as_str(), ask.alias.as_ref());
+                    let access =
+                        self.access(call.request_id(), who, Action::Get, ask.name.as_str(), ask.alias.as_ref());
                     let (result, policy) = match plan {
                         Err((error, policy)) => (Err(error), policy),
                         Ok((plan, policy)) => (self.read(call, who, ask, &plan, fetched).await, Some(policy)),
                     };
-                    self.0.count(Operation::Get, &access, &result);
+                    self.0.count(Operation::Get, &access, result.as_ref());
                     self.0.ledger.release(&access, result, policy)
                 }
             })
@@ -112,4 +133,9 @@ impl Resolver {
         self.tidy(call);
         outcomes
     }
+}
+
+/// Stands in a place of the answers until that is filled.
+fn unanswered() -> Error {
+    Error::new(ErrorKind::Internal, "the read ended without an outcome; try again")
 }

@@ -82,7 +82,7 @@ impl Resolver {
         filter: &Filter,
         page: Page,
     ) -> Result<Paged<Metadata>> {
-        let access = self.access(call, who, Action::List, prefix, alias);
+        let access = self.access(call.request_id(), who, Action::List, prefix, alias);
         let (mount, policy) = match self.listed_mount(alias).map_err(|error| (error, None)).and_then(|mount| {
             let policy = self.0.allow(who, Action::List, &mount.alias, prefix)?;
             Ok((mount, policy))
@@ -106,7 +106,7 @@ impl Resolver {
         what: &Invalidation,
     ) -> Result<usize> {
         let (Invalidation::Name(name) | Invalidation::Prefix(name)) = what;
-        let access = self.access(call, who, Action::Invalidate, name.as_str(), alias);
+        let access = self.access(call.request_id(), who, Action::Invalidate, name.as_str(), alias);
         let mounts = self.0.planner.mounts();
         let named = || mounts.iter().filter(|mount| alias.is_none_or(|alias| mount.alias == *alias));
         if named().next().is_none() {
@@ -150,20 +150,20 @@ impl Resolver {
         ask: impl for<'c> Fn(&'c Call, &'c Mount, &'c SecretName) -> BoxFuture<'c, Result<T>>,
         answered: impl Fn(&T) -> Option<SecretName>,
     ) -> Result<T> {
-        let access = self.access(call, who, action, name.as_str(), alias);
+        let access = self.access(call.request_id(), who, action, name.as_str(), alias);
         let mounts = match self.0.planner.mounts_for(alias, name) {
             Ok((mounts, _)) => mounts,
             Err(error) => return self.0.ledger.record(&access, Err(error), None),
         };
         let mut policy = None;
-        for mount in &mounts {
+        for mount in mounts {
             match self.0.allow(who, action, &mount.alias, name.as_str()) {
                 Ok(by) => policy = Some(by),
                 Err((error, by)) => return self.0.ledger.record(&access, Err(error.on(name)), by),
             }
         }
         // A rotation is asked of one provider only: the first, or the one named.
-        let asked = if action == Action::Rotate { &mounts[..1] } else { &mounts[..] };
+        let asked = if action == Action::Rotate { &mounts[..1] } else { mounts };
         let mut failed: Option<Error> = None;
         for mount in asked {
             match ask(call, mount, name).await {
@@ -190,10 +190,10 @@ impl Resolver {
         self.0.ledger.record(&access, Err(error), policy)
     }
 
-    fn listed_mount(&self, alias: Option<&Alias>) -> Result<std::sync::Arc<Mount>> {
+    fn listed_mount(&self, alias: Option<&Alias>) -> Result<&std::sync::Arc<Mount>> {
         match (alias, self.0.planner.mounts()) {
             (Some(alias), _) => self.0.planner.mount(alias),
-            (None, [only]) => Ok(only.clone()),
+            (None, [only]) => Ok(only),
             (None, _) => {
                 let message =
                     "a list is of one provider; name it: `aws://` on the command line, `provider=aws` over HTTP";

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use super::{Ask, CacheStatus, Resolver};
-use crate::cache::{self, Entry, Leader, LeaseState, Miss, Outcome, Role, Spelling};
+use crate::cache::{self, Entry, Leader, LeaseState, Miss, Outcome, Role, Spelled, Spelling};
 use crate::freshness::{Expected, Freshness, Standing, Verdict};
+use crate::ledger::Tally;
 use crate::plan::{Candidate, Rules};
 use crate::target::Target;
 use crate::{Call, Error, ErrorKind, Moment, OnOutage, Result, Secret, Selector, Ttl};
@@ -30,7 +31,7 @@ pub(super) struct Found {
 }
 
 /// What is to be done with what the cache holds.
-enum Held {
+pub(super) enum Held {
     /// Serve it.
     Usable(Found),
     /// Fetch; this may stand in if the provider can't be asked.
@@ -56,9 +57,12 @@ impl Resolver {
             outcome.map(Found::fetched)
         } else {
             let standing = self.0.standing(call, rules).await;
-            match self.held(&candidate.spelling, ask.skip_cache, rules, &standing) {
+            let now = self.0.timeline.now();
+            match self.held((&candidate.spelling).into(), ask.skip_cache, rules, &standing, now) {
                 Held::Usable(found) => {
-                    self.look_ahead(call, candidate, rules, &found.entry, &standing);
+                    if self.is_due_soon(&found.entry, &standing, now) {
+                        self.look_ahead(call, candidate, rules, &found.entry, &standing, now);
+                    }
                     return Ok(found);
                 }
                 Held::Refused(error) => return Err(error),
@@ -71,7 +75,7 @@ impl Resolver {
         };
         // Looked for now, not before the fetch: that took its time, and what was held may be gone or superseded.
         let standing = self.0.standing(call, rules).await;
-        match self.held(&candidate.spelling, ask.skip_cache, rules, &standing) {
+        match self.held((&candidate.spelling).into(), ask.skip_cache, rules, &standing, self.0.timeline.now()) {
             Held::StandIn(entry) | Held::Usable(Found { entry, .. }) => {
                 Ok(Found { entry, status: CacheStatus::Stale(error.kind()), stands_in: true })
             }
@@ -80,11 +84,17 @@ impl Resolver {
     }
 
     /// What the cache holds under a spelling, and what may be done with it.
-    fn held(&self, spelling: &Spelling, skip_cache: bool, rules: Rules, standing: &Standing) -> Held {
+    pub(super) fn held(
+        &self,
+        spelled: Spelled<'_>,
+        skip_cache: bool,
+        rules: Rules,
+        standing: &Standing,
+        now: Moment,
+    ) -> Held {
         let inner = &*self.0;
-        let now = inner.timeline.now();
-        let Some(entry) = inner.cache.get(spelling) else {
-            return match inner.cache.miss(spelling) {
+        let Some(entry) = inner.cache.get(spelled) else {
+            return match inner.cache.miss(spelled) {
                 Some(miss) if !skip_cache && !now.is_past(miss.at, miss.lasts) => Held::Refused(miss.error.clone()),
                 _ => Held::Nothing,
             };
@@ -116,19 +126,32 @@ impl Resolver {
 
     /// Whether nothing in the cache answers for this spelling.
     pub(super) fn must_fetch(&self, spelling: &Spelling, rules: Rules, standing: &Standing) -> bool {
-        matches!(self.held(spelling, false, rules, standing), Held::StandIn(_) | Held::Nothing)
+        let now = self.0.timeline.now();
+        matches!(self.held(spelling.into(), false, rules, standing, now), Held::StandIn(_) | Held::Nothing)
             && self.lag(spelling).is_none()
     }
 
     /// The answer of a replica that was found to lag a moment ago, whatever else is held.
     fn lag(&self, spelling: &Spelling) -> Option<Error> {
-        let miss = self.0.cache.miss(spelling).filter(|miss| miss.error.is_transient())?;
+        let miss = self.0.cache.miss(spelling.into()).filter(|miss| miss.error.is_transient())?;
         (!self.0.timeline.now().is_past(miss.at, miss.lasts)).then(|| miss.error.clone())
     }
 
+    /// Whether something should happen before the entry ends. Cheap, and nothing is claimed yet.
+    pub(super) fn is_due_soon(&self, entry: &Entry, standing: &Standing, now: Moment) -> bool {
+        entry.lease.is_some() || (self.0.settings.single_flight && entry.wants_refresh(now, standing.is_confirmed()))
+    }
+
     /// Starts what should happen before the entry ends: one background refresh, or one renewal of its lease.
-    fn look_ahead(&self, call: &Call, candidate: &Candidate, rules: Rules, entry: &Arc<Entry>, standing: &Standing) {
-        let now = self.0.timeline.now();
+    pub(super) fn look_ahead(
+        &self,
+        call: &Call,
+        candidate: &Candidate,
+        rules: Rules,
+        entry: &Arc<Entry>,
+        standing: &Standing,
+        now: Moment,
+    ) {
         if entry.claim_renewal(now) {
             let (this, candidate, entry, detached) =
                 (self.clone(), candidate.clone(), entry.clone(), call.detached(DETACHED_TIME));
@@ -172,7 +195,8 @@ impl Resolver {
             };
             // The flight that was missed may have landed in between, with a value or a miss.
             let standing = self.0.standing(call, rules).await;
-            match self.held(&candidate.spelling, skip_cache, rules, &standing) {
+            let now = self.0.timeline.now();
+            match self.held((&candidate.spelling).into(), skip_cache, rules, &standing, now) {
                 Held::Usable(found) => return Ok(found),
                 Held::Refused(error) => return Err(error),
                 Held::StandIn(_) | Held::Nothing => {}
@@ -314,7 +338,7 @@ impl Resolver {
         let Candidate { mount, spelling } = candidate;
         let scope = mount.provider.scope();
         // Who asked later knows better.
-        let overtaken = inner.cache.get(spelling).is_some_and(|held| held.fetched.is_later_than(began));
+        let overtaken = inner.cache.get(spelling.into()).is_some_and(|held| held.fetched.is_later_than(began));
         if error.is_transient() || overtaken {
             return Settled::Done(Err(error));
         }
@@ -350,7 +374,9 @@ impl Resolver {
             return false;
         }
         let now = self.0.timeline.now();
-        let Some(held) = self.0.cache.get(spelling).filter(|held| held.may_stand_in(now, false)) else { return false };
+        let Some(held) = self.0.cache.get(spelling.into()).filter(|held| held.may_stand_in(now, false)) else {
+            return false;
+        };
         let order = |secret: &Secret| secret.version.as_ref().and_then(|version| version.order);
         let lower = order(secret).zip(order(&held.secret)).is_some_and(|(now, before)| now < before);
         lower && secret.created.zip(held.secret.created).is_none_or(|(now, before)| now <= before)
@@ -397,6 +423,7 @@ impl Resolver {
             superseded: OnceLock::new(),
             refreshed: Mutex::default(),
             lease,
+            tally: Arc::new(Tally::new(candidate.mount.alias.clone(), &secret)),
             secret,
         }
     }
@@ -404,7 +431,7 @@ impl Resolver {
     /// After a fetch: leases that fell out are revoked, and the size is told.
     pub(super) fn tidy(&self, call: &Call) {
         let (entries, bytes) = self.0.cache.size();
-        for meter in self.0.meters.values() {
+        for (_, meter) in &self.0.meters {
             meter.cache_size(entries, bytes);
         }
         if self.0.cache.has_evicted_leases() {

@@ -92,7 +92,7 @@ async fn what_falls_out_of_the_cache_and_what_is_held_at_shutdown_is_revoked() {
     let backend = minting(false);
     let mut build = Build::over(&backend);
     build.cache.max_entries = 2;
-    build.cache.max_bytes = 2 * 700;
+    build.cache.max_bytes = 2 * 2000;
     let world = build.build();
     for text in ["a", "b", "c"] {
         world.get(text).await.unwrap();

@@ -1,16 +1,18 @@
 //! One connection: hyper's HTTP/1 around a [`FrontDoor`], with the caps of one request.
 //!
-//! No task, box or timer is made per request.
+//! No task or timer is made per request, and a request that can be answered at once makes no future either.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{Ready, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::future::Either;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
@@ -52,10 +54,7 @@ pub(super) async fn run<D, S>(
 {
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
     let session = Arc::new(Session { door, peer, watch: Arc::clone(&watch), max_body_bytes });
-    let service = service_fn(move |request| {
-        let session = Arc::clone(&session);
-        async move { Ok::<_, Infallible>(session.respond(request).await) }
-    });
+    let service = service_fn(move |request| session.respond(request));
     let mut connection = pin!(http.serve_connection(io, service));
     let mut finishing = false;
     poll_fn(|cx| {
@@ -74,17 +73,36 @@ pub(super) async fn run<D, S>(
     .await;
 }
 
+/// What hyper waits for: an answer that is there, or the work that leads to one.
+type Reply = Either<Ready<Answered>, Pin<Box<dyn Future<Output = Answered> + Send>>>;
+type Answered = Result<Response<Full<Bytes>>, Infallible>;
+
 impl<D: FrontDoor> Session<D> {
-    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let mut answer = {
-            let mut work = pin!(self.answer(request));
-            // A panic ends here, at the border of its request. What it was about to say is not passed on.
-            poll_fn(|cx| {
-                catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)))
-                    .unwrap_or_else(|_| Poll::Ready(refusal(StatusCode::INTERNAL_SERVER_ERROR, "internal")))
-            })
-            .await
-        };
+    fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
+        let (head, body) = request.into_parts();
+        self.watch.enter(Phase::Answer);
+        if !body.is_end_stream() {
+            self.watch.set_unread(true);
+        }
+        // A panic ends here, at the border of its request. What it was about to say is not passed on.
+        match catch_unwind(AssertUnwindSafe(|| self.door.at_once(&self.peer, &head))) {
+            Ok(Some(answer)) => Either::Left(ready(Ok(self.close(answer)))),
+            Ok(None) => Either::Right(Box::pin(Arc::clone(self).wait(head, body))),
+            Err(_) => Either::Left(ready(Ok(self.close(panicked())))),
+        }
+    }
+
+    async fn wait(self: Arc<Self>, head: Parts, body: Incoming) -> Answered {
+        let mut work = pin!(self.answer(head, body));
+        let answer = poll_fn(|cx| {
+            catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))).unwrap_or_else(|_| Poll::Ready(panicked()))
+        })
+        .await;
+        Ok(self.close(answer))
+    }
+
+    /// The last word on an answer: whether the connection goes on after it.
+    fn close(&self, mut answer: Response<Bytes>) -> Response<Full<Bytes>> {
         if self.peer.crowded || self.watch.is_unread() {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -92,17 +110,8 @@ impl<D: FrontDoor> Session<D> {
         answer.map(Full::new)
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Bytes> {
-        let (head, body) = request.into_parts();
-        let bodyless = body.is_end_stream();
-        self.watch.enter(Phase::Answer);
-        if !bodyless {
-            self.watch.set_unread(true);
-        }
-        if let Some(answer) = self.door.refuse(&self.peer, &head) {
-            return answer;
-        }
-        let body = if bodyless {
+    async fn answer(&self, head: Parts, body: Incoming) -> Response<Bytes> {
+        let body = if body.is_end_stream() {
             Bytes::new()
         } else {
             self.watch.enter(Phase::Body);
@@ -134,6 +143,10 @@ impl<D: FrontDoor> Session<D> {
         self.watch.set_unread(false);
         Ok(whole.freeze())
     }
+}
+
+fn panicked() -> Response<Bytes> {
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, "internal")
 }
 
 /// An answer that the listener gives by itself: a problem document without any detail.

@@ -28,7 +28,7 @@ struct Door {
 }
 
 impl FrontDoor for Door {
-    fn refuse(&self, peer: &Peer, head: &Parts) -> Option<Response<Bytes>> {
+    fn at_once(&self, peer: &Peer, head: &Parts) -> Option<Response<Bytes>> {
         let status = if peer.crowded {
             429
         } else if head.uri.authority().is_some() || head.headers.contains_key("upgrade") {

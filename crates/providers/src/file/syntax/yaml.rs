@@ -192,7 +192,9 @@ impl Tree {
                 let value = value.as_str().into();
                 Ok(if kind == Kind::Verbatim { Node::Verbatim(value) } else { Node::Text(value) })
             }
-            What::Map if depth == structure::DEPTH => Err(Fault { place: Some(first.place), what: structure::TOO_DEEP }),
+            What::Map if depth == structure::DEPTH => {
+                Err(Fault { place: Some(first.place), what: structure::TOO_DEEP })
+            }
             What::Map => self.map(depth + 1).map(Node::Map),
             What::List => {
                 let mut open = 1;

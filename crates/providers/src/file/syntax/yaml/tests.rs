@@ -137,7 +137,9 @@ fn aliases_and_merge_keys_stand_for_what_they_name() {
 
 #[test]
 fn places_are_those_of_keys_and_a_doubled_key_is_kept_for_who_tells_it() {
-    let Ok(Node::Map(entries)) = parse("# é\n\"ü\": 1\nb:\n  c: 2\nb: &x 3\n*x : 4\n", MEMBERS) else { panic!("a map") };
+    let Ok(Node::Map(entries)) = parse("# é\n\"ü\": 1\nb:\n  c: 2\nb: &x 3\n*x : 4\n", MEMBERS) else {
+        panic!("a map")
+    };
     let places: Vec<_> = entries
         .iter()
         .map(|entry| (entry.key.as_str(), entry.place.map(|place| (place.line, place.column)).unwrap()))
