@@ -3,13 +3,19 @@
 use std::io;
 
 use lockstep_config::Problems;
-use lockstep_core::{Error, ErrorKind};
+use lockstep_core::{Error, ErrorKind, SecretRef};
+
+use crate::output::printable;
 
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The configuration is wrong.
     Config(Problems),
+    /// What was typed is no reference.
+    Reference(Error),
+    /// The secret is there, and has not the key that was asked for.
+    Key(Error),
     /// Something else, with its kind.
     Error(Error),
 }
@@ -18,6 +24,11 @@ impl Failure {
     /// A failure of this kind.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Box<str>>) -> Self {
         Self::Error(Error::new(kind, message))
+    }
+
+    /// What was typed is no reference, and why.
+    pub(crate) fn reference(message: impl Into<Box<str>>) -> Self {
+        Self::Reference(Error::new(ErrorKind::InvalidReference, message))
     }
 
     /// The runtime did not start.
@@ -29,7 +40,7 @@ impl Failure {
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Self::Config(_) => ErrorKind::Config,
-            Self::Error(error) => error.kind(),
+            Self::Reference(error) | Self::Key(error) | Self::Error(error) => error.kind(),
         }
     }
 
@@ -60,31 +71,59 @@ fn exit_code(kind: ErrorKind) -> u8 {
     }
 }
 
-/// What a person does next, for kinds whose messages can't know it.
-pub(crate) fn next_step(kind: ErrorKind) -> Option<&'static str> {
+/// What a person does next, where the message can't know it.
+pub(crate) fn next_step(failure: &Failure) -> Option<String> {
+    let (error, kind) = match failure {
+        Failure::Config(_) => (None, ErrorKind::Config),
+        Failure::Reference(_) => {
+            return Some("write `[alias://]name[#key][@version]`, for example `db/creds#password`".to_owned());
+        }
+        Failure::Key(error) => {
+            return Some(format!("`lockstep get {}` prints the whole secret, with all its keys", reference(error)?));
+        }
+        Failure::Error(error) => (Some(error), error.kind()),
+    };
+    let asked = || error.and_then(reference).unwrap_or_else(|| "NAME".to_owned());
+    let provider = error.and_then(Error::provider);
     Some(match kind {
         ErrorKind::Config => {
-            "`lockstep config check` lists what is wrong; `lockstep config show` prints what is in force"
+            "`lockstep config check` lists what is wrong; `lockstep config show` prints what is in force".to_owned()
         }
-        ErrorKind::InvalidReference | ErrorKind::InvalidName => {
-            "write `[alias://]name[#key][@version]`, for example `db/creds#password`"
+        ErrorKind::Unauthenticated => {
+            "look at the provider's login in the configuration, and at its credentials".to_owned()
         }
-        ErrorKind::Unauthenticated => "look at the provider's login in the configuration, and at its credentials",
-        ErrorKind::Denied => "ask for the right to read it, or look at `auth.allow`",
-        ErrorKind::NotFound => "`lockstep list` prints the names that there are",
-        ErrorKind::VersionNotFound => "`lockstep versions NAME` prints the versions that there are",
-        ErrorKind::Deleted => "recover it at its provider",
-        ErrorKind::RotationNotConfigured => "set up its rotation at its provider",
-        ErrorKind::RotationInProgress | ErrorKind::Conflict => "wait until the provider has finished, and try again",
+        // Who refused is who has to be asked.
+        ErrorKind::Denied if provider.is_some() => {
+            "grant the right to the identity that Lockstep logs in with, at the provider".to_owned()
+        }
+        ErrorKind::Denied => "allow the name in `auth.allow` of the configuration".to_owned(),
+        ErrorKind::NotFound => match provider {
+            Some(alias) => format!("`lockstep list {alias}://` prints the names that there are"),
+            None => "`lockstep list` prints the names that there are".to_owned(),
+        },
+        ErrorKind::VersionNotFound => format!("`lockstep versions {}` prints the versions that there are", asked()),
+        ErrorKind::Deleted => "recover it at its provider".to_owned(),
+        ErrorKind::RotationNotConfigured => "set up its rotation at its provider".to_owned(),
+        ErrorKind::RotationInProgress | ErrorKind::Conflict => {
+            "wait until the provider has finished, and try again".to_owned()
+        }
         ErrorKind::Throttled | ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::CircuitOpen => {
-            "try again in a while"
+            "try again in a while".to_owned()
         }
         ErrorKind::Network | ErrorKind::Tls => {
-            "look at the provider's address in the configuration and at the network, and try again"
+            "look at the provider's address in the configuration and at the network, and try again".to_owned()
         }
-        ErrorKind::Internal => "try again; if it stays, report it",
+        ErrorKind::Internal => "try again; if it stays, report it".to_owned(),
         _ => return None,
     })
+}
+
+/// The secret that an error is about, as a person types it.
+fn reference(error: &Error) -> Option<String> {
+    let name = error.name()?.clone();
+    let text = SecretRef { alias: error.provider().cloned(), name, key: None, selector: None }.to_string();
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_.:+-%".contains(&b));
+    Some(if plain { text } else { format!("'{}'", printable(&text).replace('\'', r"'\''")) })
 }
 
 #[cfg(test)]

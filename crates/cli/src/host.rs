@@ -1,5 +1,6 @@
 //! [`Host`]: the ports of this process, and the configuration that it was given.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,6 +99,15 @@ impl Host {
         })
     }
 
+    /// The same for a command that ends with one answer. A record of what a person has just asked for themselves says
+    /// nothing to them: on a terminal it is written where the configuration says so, or with `-v`.
+    pub(crate) fn command_ports(&self, config: &Config, everywhere: &Everywhere) -> Result<Ports, Failure> {
+        let ports = self.ports(config, true)?;
+        let wanted = everywhere.verbose || config.is_written("audit.sink");
+        let in_the_way = everywhere.quiet || std::io::stderr().is_terminal();
+        Ok(if in_the_way && !wanted { Ports { audit: Arc::new(Unaudited), ..ports } } else { ports })
+    }
+
     /// Starts the log: as configured, or as the command line says.
     pub(crate) fn log(everywhere: &Everywhere, config: &Config, least: LogLevel) -> Result<(), Failure> {
         let log = config.settings().log;
@@ -134,7 +144,7 @@ fn document<'a>(path: &'a Path, text: &'a str) -> Document<'a> {
     }
 }
 
-/// `audit.sink = "none"`.
+/// `audit.sink = "none"`, and a command that a person watches.
 struct Unaudited;
 
 impl AuditSink for Unaudited {

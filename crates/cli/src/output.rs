@@ -77,7 +77,7 @@ impl Output {
                     let _ = writeln!(text, "{red}error:{plain} {}", printable(&problem.to_string()));
                 }
             }
-            Failure::Error(error) => {
+            Failure::Reference(error) | Failure::Key(error) | Failure::Error(error) => {
                 let _ = writeln!(text, "{red}error:{plain} {}", printable(&error.to_string()));
                 let mut cause = std::error::Error::source(error);
                 while let Some(error) = cause {
@@ -86,7 +86,7 @@ impl Output {
                 }
             }
         }
-        if let Some(next) = next_step(failure.kind()) {
+        if let Some(next) = next_step(failure) {
             let _ = writeln!(text, "{bold}next:{plain} {next}");
         }
         self.say(text.trim_end());
@@ -98,12 +98,12 @@ fn in_json(failure: &Failure) -> Value {
     match failure {
         Failure::Config(problems) => {
             let problems: Vec<_> = problems.iter().map(problem_json).collect();
-            json!({ "error": { "code": kind.code(), "problems": problems, "next": next_step(kind) } })
+            json!({ "error": { "code": kind.code(), "problems": problems, "next": next_step(failure) } })
         }
-        Failure::Error(error) => json!({ "error": {
+        Failure::Reference(error) | Failure::Key(error) | Failure::Error(error) => json!({ "error": {
             "code": kind.code(),
             "message": error.to_string(),
-            "next": next_step(kind),
+            "next": next_step(failure),
             "request_id": error.upstream_request_id(),
         } }),
     }

@@ -105,6 +105,11 @@ impl Config {
         self.folder.join(path)
     }
 
+    /// Whether the setting at this dotted path was written somewhere, and is not a default.
+    pub fn is_written(&self, key: &str) -> bool {
+        key.split('.').try_fold(&self.tree, Node::child).is_some()
+    }
+
     /// What was understood, but perhaps not as it was meant.
     pub(crate) fn notes(&self) -> &[String] {
         &self.notes

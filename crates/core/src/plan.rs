@@ -80,6 +80,16 @@ impl Planner {
         &self.mounts
     }
 
+    /// The one provider that names without an alias come to. A provider that no route leads to does not count.
+    pub(crate) fn only(&self) -> Option<&Arc<Mount>> {
+        if let [only] = &self.mounts[..] {
+            return Some(only);
+        }
+        let mut routed = self.routes.iter().flat_map(|route| &route.mounts);
+        let first = routed.next()?;
+        routed.all(|mount| Arc::ptr_eq(mount, first)).then_some(first)
+    }
+
     /// The candidates for one ask.
     pub(crate) fn plan(&self, ask: &Ask) -> Result<Plan> {
         let (mounts, rules) = self.mounts_for(ask.alias.as_ref(), &ask.name)?;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lockstep_core::{
-    Alias, Answer, Ask, Call, ErrorKind, Filter, Metadata, Page, Paged, Principal, Resolver, SecretName, SecretRef,
-    VersionInfo, VersionState,
+    Alias, Answer, Ask, Call, ErrorKind, Filter, Metadata, Operation, Page, Paged, Principal, Resolver, SecretName,
+    SecretRef, VersionInfo, VersionState,
 };
 use lockstep_native::LogLevel;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ pub(crate) fn open(everywhere: &Everywhere, host: &Host, output: Output) -> Resu
     let config = host.config(everywhere)?;
     // What fails is the command's own answer; the log would say it twice.
     Host::log(everywhere, &config, LogLevel::None)?;
-    let assembly = config.assemble(&host.ports(&config, true)?)?;
+    let assembly = config.assemble(&host.command_ports(&config, everywhere)?)?;
     let call = host.call(config.settings().listen.request_timeout.get());
     Ok(Session { resolver: assembly.resolver, call, who: Principal::new("cli"), output })
 }
@@ -56,7 +56,10 @@ fn print_value(session: &Session, reference: &SecretRef, answer: &Answer, raw: b
         Some(key) => payload.select(key),
         None => payload.to_field(),
     }
-    .map_err(|error| error.on(&reference.name))?;
+    .map_err(|error| {
+        let error = error.during(Operation::Get).on(&reference.name).from_provider(&answer.alias);
+        if error.kind() == ErrorKind::VersionNotFound { Failure::Key(error) } else { error.into() }
+    })?;
     let bytes = field.value.expose();
     let output = session.output;
     if output.json {
@@ -122,8 +125,7 @@ async fn all<T>(
 pub(crate) async fn list(session: &Session, prefix: &str) -> Result<(), Failure> {
     let (alias, prefix) = match prefix.split_once("://") {
         Some((alias, prefix)) => {
-            let alias =
-                Alias::parse(alias).map_err(|error| Failure::new(ErrorKind::InvalidReference, error.to_string()))?;
+            let alias = Alias::parse(alias).map_err(|error| Failure::reference(error.to_string()))?;
             (Some(alias), prefix)
         }
         None => (None, prefix),
@@ -139,6 +141,9 @@ pub(crate) async fn list(session: &Session, prefix: &str) -> Result<(), Failure>
     let mut lines = String::new();
     for metadata in &found {
         let _ = writeln!(lines, "{}", printable(metadata.name.as_str()));
+    }
+    if found.is_empty() {
+        session.output.note(if prefix.is_empty() { "there is no secret" } else { "no name begins like this" });
     }
     session.output.data(&lines)
 }
@@ -202,7 +207,7 @@ pub(crate) async fn rotate(session: &Session, name: &str) -> Result<(), Failure>
 }
 
 fn parse(text: &str) -> Result<SecretRef, Failure> {
-    SecretRef::parse(text).map_err(|error| Failure::new(ErrorKind::InvalidReference, error.to_string()))
+    SecretRef::parse(text).map_err(|error| Failure::reference(error.to_string()))
 }
 
 /// A reference that may name a provider and a secret, and nothing of it.
@@ -210,7 +215,7 @@ fn named(text: &str) -> Result<(Option<Alias>, SecretName), Failure> {
     let reference = parse(text)?;
     if reference.key.is_some() || reference.selector.is_some() {
         let message = "this verb is about the whole secret; write it without `#key` and `@version`";
-        return Err(Failure::new(ErrorKind::InvalidReference, message));
+        return Err(Failure::reference(message));
     }
     Ok((reference.alias, reference.name))
 }

@@ -191,15 +191,19 @@ impl Resolver {
     }
 
     fn listed_mount(&self, alias: Option<&Alias>) -> Result<&std::sync::Arc<Mount>> {
-        match (alias, self.0.planner.mounts()) {
-            (Some(alias), _) => self.0.planner.mount(alias),
-            (None, [only]) => Ok(only),
-            (None, _) => {
-                let message =
-                    "a list is of one provider; name it: `aws://` on the command line, `provider=aws` over HTTP";
-                Err(Error::new(ErrorKind::InvalidReference, message))
-            }
+        if let Some(alias) = alias {
+            return self.0.planner.mount(alias);
         }
+        self.0.planner.only().ok_or_else(|| {
+            let known: Vec<_> = self.0.planner.mounts().iter().map(|mount| mount.alias.as_str()).collect();
+            let message = format!(
+                "a list is of one provider, and there are {}; name one: `{first}://` on the command line, \
+                 `provider={first}` over HTTP",
+                known.join(", "),
+                first = known.first().copied().unwrap_or("alias"),
+            );
+            Error::new(ErrorKind::InvalidReference, message)
+        })
     }
 }
 
