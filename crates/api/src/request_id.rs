@@ -93,6 +93,7 @@ mod tests {
         }
     }
 
+    /// Break: either half of `fits`.
     #[test]
     fn m6_a_request_id_with_other_characters_is_replaced() {
         let ids = RequestIds::new(&Fixed);

@@ -136,8 +136,9 @@ mod tests {
 
     proptest! {
         /// L7: what passes has no escape left that a second decoder would act on.
+        /// Break: leave out `b'/'` or `b'%'` in `decode_path`.
         #[test]
-        fn l7_an_accepted_path_has_the_same_segments_before_and_after_decoding(raw in "(/[a-zA-Z0-9%.;?#\\\\/ -]{0,6}){1,4}") {
+        fn l7_an_accepted_path_has_the_same_segments_before_and_after_decoding(raw in "(/(%(2[35EFef]|3[Bb]|5[Cc]|[0-9a-f]{2}|)|[a-zA-Z0-9.;?#\\\\ -]){0,4}){1,4}") {
             if let Ok(decoded) = path(&raw) {
                 prop_assert_eq!(decoded.matches('/').count(), raw.matches('/').count());
                 prop_assert!(!decoded.contains('%'));

@@ -165,9 +165,9 @@ mod tests {
     fn the_place_is_that_of_the_member_too_many() {
         let place = |text: &str| {
             let excess = Structure { members: 2, depth: 2 }.check(text.as_bytes()).unwrap_err();
-            (excess.line, excess.column)
+            excess.to_string()
         };
-        assert_eq!(place("{\"a\":1,\n\"b\":2,\n  \"c\":3}"), (2, 6));
-        assert_eq!(place("[[[1]]]"), (1, 3));
+        assert_eq!(place("{\"a\":1,\n\"b\":2,\n  \"c\":3}"), "more than 2 keys and items (line 2, column 6)");
+        assert_eq!(place("[[[1]]]"), "more than 2 levels (line 1, column 3)");
     }
 }

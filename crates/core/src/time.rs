@@ -165,3 +165,7 @@ impl fmt::Debug for Timeline {
         f.debug_struct("Timeline").field("now", &self.now()).finish()
     }
 }
+
+#[cfg(test)]
+#[path = "time/tests.rs"]
+mod tests;

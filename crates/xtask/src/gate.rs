@@ -5,6 +5,7 @@
 
 mod claims;
 mod junit;
+mod mutants;
 mod report;
 mod rules;
 mod steps;
@@ -74,7 +75,7 @@ struct Step {
 }
 
 /// In this order. What breaks most often and costs least comes first; what a later step needs is built before it.
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     Step { name: "fmt", run: steps::fmt },
     Step { name: "rules", run: steps::rules },
     Step { name: "clippy", run: steps::clippy },
@@ -88,6 +89,7 @@ const STEPS: [Step; 15] = [
     Step { name: "doctests", run: steps::doctests },
     Step { name: "model", run: steps::model },
     Step { name: "fuzz", run: steps::fuzz },
+    Step { name: "mutants", run: mutants::run },
     Step { name: "bench", run: steps::bench },
     // Last: it looks at what the others showed.
     Step { name: "claims", run: steps::claims },

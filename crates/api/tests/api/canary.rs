@@ -69,6 +69,7 @@ async fn walk(house: &House, what: &str, released: bool) {
     assert_trail_clean(house, what);
 }
 
+/// Break: write the value into the audit record as its version, in `Ledger::released` (core).
 #[tokio::test]
 async fn m1_a_released_value_stands_in_its_body_alone() {
     for payload in [
@@ -102,6 +103,7 @@ impl std::fmt::Display for Leaky {
 
 impl std::error::Error for Leaky {}
 
+/// Break: write the source of the error instead of its message in `write_error`.
 #[tokio::test]
 async fn m1_no_failure_tells_the_value_on_any_route() {
     for kind in ErrorKind::ALL {
@@ -112,6 +114,7 @@ async fn m1_no_failure_tells_the_value_on_any_route() {
 }
 
 /// A value or token that stands by mistake where a parameter, header or body should.
+/// Break: write the parser's own message in `native::body`.
 #[tokio::test]
 async fn m1_a_refusal_repeats_no_value_that_was_sent() {
     let house = house();

@@ -66,6 +66,7 @@ async fn l1_every_route_but_ping_and_health_needs_the_one_right_token() {
     }
 }
 
+/// Break: in `Api::admit`, ask for the token only where there is a route (`is_some_and`).
 #[tokio::test]
 async fn l1_an_unknown_path_needs_the_token_too() {
     for path in ["/", "/nowhere", "/api/v1/nowhere", "/v1/%2e%2e/ping", "/ping/", "/health/live/x"] {
@@ -131,12 +132,15 @@ async fn l3_forwarded_headers_are_refused_before_the_token_is_looked_at() {
     }
 }
 
+/// Break: either half of `forwarded` at the top of `Guard::read`.
 #[tokio::test]
 async fn l3_proxy_targets_are_refused() {
     for (method, target) in [
         (Method::GET, "http://127.0.0.1:2773/v1/db/creds"),
         (Method::GET, "http://169.254.169.254/latest"),
+        (Method::GET, "127.0.0.1:2773"),
         (Method::CONNECT, "127.0.0.1:2773"),
+        (Method::CONNECT, "/v1/db/creds"),
     ] {
         let house = house();
         let said = house.send(request(method, target)).await;
@@ -145,6 +149,7 @@ async fn l3_proxy_targets_are_refused() {
     }
 }
 
+/// Break: leave out `forwarded_headers` in `Guard::read`.
 #[tokio::test]
 async fn l3_headers_of_the_operator_are_refused_like_the_built_in_ones() {
     let house = build(|parts| parts.forwarded_headers = vec![HeaderName::from_static("cf-connecting-ip")]);
@@ -411,6 +416,7 @@ async fn a_refusal_is_counted_under_its_reason() {
     assert!(text.contains("lockstep_refusals_total{reason=\"bad_token\"} 1\n"), "{text}");
 }
 
+/// Break: write a name into the answer of `health::live`.
 #[tokio::test]
 async fn l11_health_and_metrics_hold_no_name_and_no_value() {
     let house = house();
@@ -456,6 +462,7 @@ async fn l9_a_caller_cant_touch_the_upstream_login() {
 
 proptest! {
     /// L1 and L7: whatever the target looks like, without the token it reaches nobody, and only ping and health answer.
+    /// Break: take the token off path style's row in the table of routes.
     #[test]
     fn l1_no_target_without_the_token_reaches_a_provider(
         start in prop::sample::select(vec!["/", "/v1/", "/api/v1/secrets/", "/secretsmanager/get", "/ping", "/health/", "//"]),

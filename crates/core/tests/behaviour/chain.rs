@@ -10,6 +10,7 @@ fn fixed(version: u64) -> Arc<Backend> {
     Backend::new("vault", move |name, _, _| Ok(secret(name, version)))
 }
 
+/// Break: either guard of `Resolver::chain`, or `return Err(error)` at its end.
 #[tokio::test]
 async fn only_not_found_and_a_transient_failure_lead_on() {
     for failure in ErrorKind::ALL {
@@ -25,6 +26,7 @@ async fn only_not_found_and_a_transient_failure_lead_on() {
     }
 }
 
+/// Break: `missing.or(unanswered)` at the end of `Resolver::chain`.
 #[tokio::test]
 async fn down_and_not_found_is_down() {
     for (one, two) in [(ErrorKind::Network, ErrorKind::NotFound), (ErrorKind::NotFound, ErrorKind::Network)] {

@@ -126,6 +126,7 @@ mod tests {
         assert_eq!(binary(&raw("\"AAEC\\/w==\"")).unwrap().expose(), [0, 1, 2, 255]);
     }
 
+    /// Break: give what is no JSON string as it stands there, in `text`.
     #[test]
     fn o3_a_deep_answer_is_refused_and_breaks_nothing() {
         #[derive(Deserialize)]

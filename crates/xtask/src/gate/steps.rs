@@ -189,8 +189,6 @@ pub(super) fn fuzz(session: &mut Session) -> Outcome<Tally> {
             }
         }
     }
-    println!("SKIP mutants: hours on this machine; run `cargo mutants -p lockstep-core` by hand");
-    tally.skipped += 1;
     Ok(tally)
 }
 

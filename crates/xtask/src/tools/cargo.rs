@@ -11,6 +11,7 @@ use crate::workspace::Workspace;
 const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
 const FUZZ: &str = "0.13.2";
+const MUTANTS: &str = "27.1.0";
 const AGENT: &str = "3.1.2";
 
 /// `cargo-nextest`: the machine's own when it has this version, else from the cache.
@@ -26,6 +27,11 @@ pub(crate) fn cargo_deny(workspace: &Workspace, cache: &Cache) -> Outcome<PathBu
 /// `cargo-fuzz`, likewise.
 pub(crate) fn cargo_fuzz(workspace: &Workspace, cache: &Cache) -> Outcome<PathBuf> {
     on_path_or_built(workspace, cache, "cargo-fuzz", FUZZ, &["--version"])
+}
+
+/// `cargo-mutants`, likewise.
+pub(crate) fn cargo_mutants(workspace: &Workspace, cache: &Cache) -> Outcome<PathBuf> {
+    on_path_or_built(workspace, cache, "cargo-mutants", MUTANTS, &["mutants", "--version"])
 }
 
 /// AWS's Workload Credentials Provider: the agent that `bench hit` measures us against, built as its users build it.

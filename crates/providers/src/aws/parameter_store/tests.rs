@@ -111,6 +111,7 @@ async fn c12_a_version_can_not_hide_in_the_name() {
     }
 }
 
+/// Break: the comparison of versions in `checked`.
 #[tokio::test]
 async fn c12_an_answer_of_another_version_is_no_answer() {
     let host = Host::with_keys();
