@@ -125,11 +125,12 @@ impl Ledger {
                 ..access.record(if stale { Outcome::ReleasedStale } else { Outcome::Released }, policy)
             });
         }
-        let Some(of_entry) = answer.tally.add(access, stale, policy) else { return };
+        let tally = answer.entry.tally.get_or_init(|| Arc::new(Tally::new(answer.alias.clone(), &answer.secret)));
+        let Some(of_entry) = tally.add(access, stale, policy) else { return };
         let mut open = self.open();
         open.rows += 1;
         if of_entry == 1 {
-            open.tallies.push(answer.tally.clone());
+            open.tallies.push(tally.clone());
         }
         let full = open.is_full() || of_entry >= MAX_FOLDED_PER_ENTRY;
         drop(open);

@@ -21,21 +21,22 @@ pub struct Rendition {
     pub tag: Option<HeaderValue>,
 }
 
-/// The place for one [`Rendition`]: that of the first surface which is asked for the secret twice.
+/// The place for one [`Rendition`]: that of the first surface which is asked for the secret twice. Most secrets never
+/// have one, so it takes a word.
 #[derive(Default)]
-pub struct Kept(OnceLock<Rendition>);
+pub struct Kept(OnceLock<Box<Rendition>>);
 
 impl Kept {
     /// What this surface has written.
     pub fn by(&self, surface: &str) -> Option<&Rendition> {
-        self.0.get().filter(|rendition| rendition.surface == surface)
+        self.0.get().map(|rendition| &**rendition).filter(|rendition| rendition.surface == surface)
     }
 
     /// Keeps it, unless another surface was first or it is larger than `payload_bytes` allows for.
     pub fn keep(&self, payload_bytes: usize, rendition: Rendition) {
         if rendition.body.len() <= 2 * payload_bytes + RENDITION_MARGIN {
             // Who comes second has written the same, or for another surface.
-            let _ = self.0.set(rendition);
+            let _ = self.0.set(Box::new(rendition));
         }
     }
 }

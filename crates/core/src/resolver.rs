@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::fetch::{Found, Held};
-use crate::cache::{Cache, Outcome, Spelled};
+use crate::cache::{Cache, Entry, Outcome, Spelled};
 use crate::freshness::{Freshness, Standing};
-use crate::ledger::{Access, Ledger, Tally};
+use crate::ledger::{Access, Ledger};
 use crate::plan::{Candidate, Plan, Planner, Rules, classify};
 use crate::{
     Action, Alias, AuditHits, AuditRecord, AuditSink, Authorizer, CacheFound, CacheSettings, Call, Clock, Cursor,
@@ -112,7 +112,7 @@ pub struct Answer {
     /// How far this instance had come in the journal.
     pub cursor: Option<Cursor>,
     /// Where its release is counted.
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) entry: Arc<Entry>,
 }
 
 impl fmt::Debug for Answer {
@@ -392,7 +392,7 @@ impl Inner {
             cursor: self.freshness.as_ref().and_then(Freshness::cursor),
             secret: found.entry.secret.clone(),
             status: found.status,
-            tally: found.entry.tally.clone(),
+            entry: found.entry.clone(),
         }
     }
 

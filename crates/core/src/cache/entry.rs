@@ -38,8 +38,8 @@ pub(crate) struct Entry {
     pub refreshed: Mutex<Option<Moment>>,
     /// The lease as it stands after renewals.
     pub lease: Option<Mutex<LeaseState>>,
-    /// Its hits that are not written yet.
-    pub tally: Arc<Tally>,
+    /// Its hits that are not written yet; there is no tally before the first.
+    pub tally: OnceLock<Arc<Tally>>,
 }
 
 /// A Change has named the entry: it may be served until its slot of the spread, and is fetched then.

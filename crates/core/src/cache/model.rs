@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use shuttle::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::*;
-use crate::ledger::Tally;
 use crate::sync::Arc as Shared;
 use crate::{Clock, Invalidation, Payload, Secret, Timeline, Ttl, UnixMillis, Version};
 
@@ -41,7 +40,7 @@ fn entry(version: u64) -> Arc<Entry> {
     secret.version = Some(Version::number(version));
     Arc::new(Entry {
         size: entry_size(&secret),
-        tally: Arc::new(Tally::new(spelling().alias, &secret)),
+        tally: std::sync::OnceLock::new(),
         secret: Arc::new(secret),
         fetched: Timeline::new(Arc::new(Standing)).now(),
         ttl: Ttl::MAX,

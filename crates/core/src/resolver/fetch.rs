@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::{Ask, CacheStatus, Resolver};
 use crate::cache::{self, Entry, Leader, LeaseState, Miss, Outcome, Role, Spelled, Spelling};
 use crate::freshness::{Expected, Freshness, Standing, Verdict};
-use crate::ledger::Tally;
 use crate::plan::{Candidate, Rules};
 use crate::target::Target;
 use crate::{Call, Error, ErrorKind, Moment, OnOutage, Result, Secret, Selector, Ttl};
@@ -423,7 +422,7 @@ impl Resolver {
             superseded: OnceLock::new(),
             refreshed: Mutex::default(),
             lease,
-            tally: Arc::new(Tally::new(candidate.mount.alias.clone(), &secret)),
+            tally: OnceLock::new(),
             secret,
         }
     }
