@@ -7,6 +7,7 @@
 mod accept;
 mod connection;
 mod socket;
+mod ticks;
 mod watch;
 
 use std::fmt;

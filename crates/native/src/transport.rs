@@ -110,6 +110,10 @@ struct HttpTransport {
 impl Transport for HttpTransport {
     #[expect(clippy::disallowed_methods, reason = "core's bound works through a Call; this is below it")]
     async fn send(&self, request: http::Request<Bytes>, limits: Limits) -> Result<http::Response<Bytes>> {
+        if limits.time == Duration::MAX {
+            // Without a limit there is no timer: one would be set anew at every wait of the process.
+            return self.exchange(request, limits.response_bytes).await;
+        }
         tokio::time::timeout(limits.time, self.exchange(request, limits.response_bytes)).await.unwrap_or_else(|_| {
             let limit = limits.time.as_millis();
             let message = format!(

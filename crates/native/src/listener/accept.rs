@@ -10,9 +10,9 @@ use hyper::server::conn::http1;
 use lockstep_core::{Error, ErrorKind, FrontDoor, Peer, Result};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::time::MissedTickBehavior;
 
 use super::socket::Socket;
+use super::ticks::Ticks;
 use super::watch::{Crowd, Patience, Watch, Wish};
 use super::{Listener, ListenerSettings, connection};
 use crate::tally::{Count, Tally};
@@ -30,7 +30,7 @@ impl Listener {
         let failed = |error: io::Error| {
             Error::new(ErrorKind::Internal, "the runtime does not take the listening socket").because(error)
         };
-        let mut hall = Hall::new(door, self.settings);
+        let mut hall = Hall::new(door, self.settings).map_err(failed)?;
         match self.socket {
             Socket::Tcp(socket) => {
                 let socket = TcpListener::from_std(socket).map_err(failed)?;
@@ -81,6 +81,7 @@ struct Hall<D> {
     settings: ListenerSettings,
     http: Arc<http1::Builder>,
     patience: Patience,
+    ticks: Ticks,
     crowd: Crowd,
     open: Tally,
 }
@@ -98,20 +99,20 @@ impl Drop for Place {
 }
 
 impl<D: FrontDoor> Hall<D> {
-    fn new(door: Arc<D>, settings: ListenerSettings) -> Self {
+    fn new(door: Arc<D>, settings: ListenerSettings) -> io::Result<Self> {
         let http = Arc::new(connection::protocol(settings.max_header_bytes));
         let patience = Patience::new(&settings);
-        Self { door, settings, http, patience, crowd: Crowd::default(), open: Tally::default() }
+        let ticks = Ticks::new(patience.tick)?;
+        Ok(Self { door, settings, http, patience, ticks, crowd: Crowd::default(), open: Tally::default() })
     }
 
     async fn accept<A: Arrivals>(&mut self, arrivals: &A, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
-        let mut ticks = ticks(&self.patience);
         loop {
             tokio::select! {
                 biased;
                 () = &mut stop => return,
-                _ = ticks.tick(), if !self.crowd.is_empty() => self.sweep(),
+                () = self.ticks.next() => self.sweep(),
                 arrival = arrivals.next() => match arrival {
                     Ok(Some((stream, peer))) => self.admit(stream, peer),
                     Ok(None) => tracing::warn!("a caller of another user was turned away from the Unix socket"),
@@ -129,6 +130,7 @@ impl<D: FrontDoor> Hall<D> {
     fn sweep(&mut self) {
         let crowded = self.open.count() >= self.settings.max_connections;
         self.crowd.sweep(&self.patience, crowded);
+        self.ticks.beat(!self.crowd.is_empty());
     }
 
     #[expect(clippy::disallowed_methods, reason = "a connection is the listener's own task, not a request's")]
@@ -144,6 +146,7 @@ impl<D: FrontDoor> Hall<D> {
         let watch = Arc::new(Watch::new());
         let place = Place { watch: Arc::clone(&watch), _count: self.open.enter() };
         self.crowd.add(Arc::clone(&watch));
+        self.ticks.beat(true);
         let (http, door, most) = (Arc::clone(&self.http), Arc::clone(&self.door), self.settings.max_body_bytes);
         tokio::spawn(async move {
             let _place = place;
@@ -163,13 +166,6 @@ impl<D: FrontDoor> Hall<D> {
             self.open.none().await;
         }
     }
-}
-
-fn ticks(patience: &Patience) -> tokio::time::Interval {
-    let mut ticks = tokio::time::interval(patience.tick);
-    // After a freeze there is one tick, not one for each that was missed.
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
 }
 
 #[expect(clippy::disallowed_methods, reason = "the accept loop waits by tokio's timer")]
