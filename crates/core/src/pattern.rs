@@ -76,6 +76,10 @@ impl Pattern {
 
     /// Whether the whole name fits.
     pub fn matches(&self, name: &str) -> bool {
+        // The one that fits everything is the one that most have.
+        if matches!(self.segments[..], [Segment::Many]) {
+            return true;
+        }
         let mut rest = name.split('/');
         let mut at = 0;
         // After a `**`: the segment of the pattern behind it, and where in the name it was tried last.
