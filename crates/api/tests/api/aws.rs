@@ -86,6 +86,30 @@ async fn a_second_read_is_a_hit_and_refresh_now_is_not() {
     assert_eq!(house.calls(), 4);
 }
 
+/// Break: keep what another surface has written (`Kept::by`), or keep it beyond its secret.
+#[tokio::test]
+async fn a_body_that_is_kept_is_what_was_written_and_goes_with_its_version() {
+    let house = house();
+    let first = house.get("/v1/db/creds").await.body;
+    for _ in 0..3 {
+        assert_eq!(house.get("/v1/db/creds").await.body, first);
+    }
+    let native = house.get("/api/v1/secrets/db/creds?provider=aws").await;
+    assert_eq!(native.header("cache-status"), Some("lockstep; hit"));
+    assert!(native.body.contains(r#""encoding":"utf-8""#), "{}", native.body);
+    for _ in 0..3 {
+        let again = house.get("/api/v1/secrets/db/creds?provider=aws").await;
+        assert_eq!((&again.body, again.header("etag")), (&native.body, native.header("etag")));
+    }
+    house.shelf.put("db/creds", || Payload::text("another"), |_| {});
+    house.get("/v1/db/creds?refreshNow=true").await;
+    for target in ["/v1/db/creds", "/api/v1/secrets/db/creds?provider=aws"] {
+        for _ in 0..3 {
+            assert!(house.get(target).await.body.contains(r#""another""#), "{target}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn wrong_parameters_have_the_agents_words() {
     let role = "arn:aws:iam::123456789012:role/Reader";

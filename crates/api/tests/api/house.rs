@@ -282,8 +282,13 @@ impl House {
         self.send_from(&Peer { address: Some("127.0.0.1:50000".into()), ..Peer::default() }, request).await
     }
 
+    /// As a listener does it: what can be answered at once is.
     pub(crate) async fn send_from(&self, peer: &Peer, request: Request<Bytes>) -> Said {
-        said(self.api.call(peer, request).await)
+        let (head, body) = request.into_parts();
+        match self.api.at_once(peer, &head) {
+            Some(answer) => said(answer),
+            None => said(self.api.call(peer, Request::from_parts(head, body)).await),
+        }
     }
 
     pub(crate) async fn get(&self, target: &str) -> Said {

@@ -257,6 +257,26 @@ async fn a_body_is_let_in_only_with_a_good_head() {
     }
 }
 
+/// L1. Break: `admit` in `Api::answer`.
+#[tokio::test]
+async fn l1_a_host_that_never_asks_at_once_loses_no_check() {
+    for sent in [
+        || bare(Method::GET, "/v1/db/creds"),
+        || request(Method::PUT, "/v1/db/creds"),
+        || request(Method::GET, "/v1/../ping"),
+        || with(request(Method::GET, "/v1/db/creds"), &[("x-forwarded-for", "192.0.2.1")]),
+        || with(request(Method::GET, "/v1/db/creds"), &[("origin", "http://evil.test")]),
+        || with(request(Method::GET, "/v1/db/creds"), &[("content-length", "5")]),
+    ] {
+        let (house, peer) = (house(), Peer::default());
+        let expected = house.send_from(&peer, sent()).await;
+        let called = said(house.api.call(&peer, sent()).await);
+        assert!(expected.status >= 400);
+        assert_eq!((called.status, &*called.body), (expected.status, &*expected.body));
+        assert_eq!(house.calls(), 0);
+    }
+}
+
 /// L7. Break: route on the raw path, or decode twice.
 #[tokio::test]
 async fn l7_a_path_that_could_be_read_twice_is_400_and_reaches_nobody() {

@@ -1,7 +1,8 @@
 //! The outer layers: audit, metrics, lists, rotation.
 
 use lockstep_core::{
-    Alias, AuditHits, AuditRecord, CacheFound, Capabilities, ErrorKind, Filter, Outcome, Page, UnixMillis,
+    Alias, AuditHits, AuditRecord, CacheFound, Capabilities, ErrorKind, Filter, Invalidation, Outcome, Page, Principal,
+    UnixMillis,
 };
 
 use crate::world::{Backend, Build, Versions, World, failing, kind, name, secret};
@@ -35,6 +36,58 @@ async fn c14_with_full_every_hit_is_a_record_of_its_own() {
         world.get("db").await.unwrap();
     }
     assert_eq!(world.records.0.lock().unwrap().iter().map(|r| r.count).collect::<Vec<_>>(), [1; 5]);
+}
+
+/// C14. Break: the arm `Some(known)` in `Ledger::flush`.
+#[tokio::test]
+async fn c14_hits_before_and_after_a_refetch_of_one_version_are_one_record() {
+    let backend = Versions::of(&[("db", 1)]).backend();
+    let world = Build::over(&backend).build();
+    for _ in 0..2 {
+        for _ in 0..3 {
+            world.get("db").await.unwrap();
+        }
+        world.resolver.invalidate(&world.call(), &world.who, None, &Invalidation::Name(name("db"))).unwrap();
+    }
+    world.resolver.flush_audit();
+    let hits: Vec<_> = world.records.0.lock().unwrap().iter().filter(|record| record.cached).map(|r| r.count).collect();
+    assert_eq!(hits, [4], "two of each fetch");
+    world.resolver.flush_audit();
+    assert_eq!(world.records.0.lock().unwrap().iter().filter(|record| record.cached).count(), 1, "nothing twice");
+}
+
+/// C14. Break: the look at `of_entry` in `Ledger::released`.
+#[tokio::test]
+async fn c14_hits_of_many_principals_are_written_before_they_pile_up() {
+    let backend = Versions::of(&[("db", 1)]).backend();
+    let world = Build::over(&backend).build();
+    world.get("db").await.unwrap();
+    for number in 0..100 {
+        world.resolver.get(&world.call(), &Principal::new(&format!("p{number}")), &World::ask("db")).await.unwrap();
+    }
+    let written = world.records.0.lock().unwrap().iter().filter(|record| record.cached).count();
+    assert!((1..100).contains(&written), "{written}");
+    world.resolver.flush_audit();
+    assert_eq!(world.records.0.lock().unwrap().iter().filter(|record| record.cached).count(), 100);
+}
+
+/// C2. Break: `?` after either `allow`, or after `standing_now`, in `Resolver::get_at_once`.
+#[tokio::test]
+async fn c2_what_can_not_be_answered_at_once_leaves_no_trace() {
+    let backend = Versions::of(&[("db", 1), ("forbidden/db", 1)]).backend();
+    let world = Build::over(&backend).journaled().build();
+    let at_once = |text: &str| {
+        world.resolver.get_at_once(&"test".into(), &world.who, &World::ask(text), || world.call()).is_some()
+    };
+    assert!(!at_once("db") && !at_once("forbidden/db") && !at_once("missing"));
+    assert_eq!((backend.calls(), world.records.0.lock().unwrap().len()), (0, 0));
+    world.get("db").await.unwrap();
+    assert!(at_once("db"));
+    world.clock.advance(crate::world::BOUND);
+    assert!(!at_once("db"), "the journal has to be asked first");
+    world.resolver.flush_audit();
+    let counts: Vec<_> = world.records.0.lock().unwrap().iter().map(|record| record.count).collect();
+    assert_eq!(counts, [1, 1], "a miss and a hit");
 }
 
 #[tokio::test]

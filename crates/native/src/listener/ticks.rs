@@ -1,7 +1,7 @@
 //! [`Ticks`]: the sweeper's beat, kept by a timer of the kernel's own (`timerfd`).
 //!
-//! A timer of the runtime would be set and cancelled by the kernel each time the process waits for a request, which on a
-//! lone caller's path costs as much as all that we do there. This one is set when the first connection comes.
+//! A timer of the runtime would be set and cancelled by the kernel each time the process waits for a request. This one is
+//! set when the first connection comes.
 
 use std::io;
 use std::os::fd::OwnedFd;
