@@ -83,14 +83,13 @@ impl SecretName {
     }
 }
 
-/// Whether it is made of what needs no second look: ASCII letters, digits and `-_+=,@:`, dots inside of a segment, and
+/// Whether it is made of what needs no second look: ASCII letters, digits and `-_+=,@:`, dots that end no segment, and
 /// single slashes. Most names are, and are read by every request; `check` says the same of them.
 fn is_plain(text: &str) -> bool {
     let mut last = b'/';
     for byte in text.strip_prefix('/').unwrap_or(text).bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'+' | b'=' | b',' | b'@' | b':' => {}
-            b'.' if last != b'/' => {}
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'+' | b'=' | b',' | b'@' | b':' | b'.' => {}
             b'/' if last != b'/' && last != b'.' => {}
             _ => return false,
         }

@@ -257,7 +257,7 @@ async fn a_body_is_let_in_only_with_a_good_head() {
     }
 }
 
-/// L1. Break: `admit` in `Api::answer`.
+/// L1. Break: answer anything else when `admit` refuses in `Api::answer`.
 #[tokio::test]
 async fn l1_a_host_that_never_asks_at_once_loses_no_check() {
     for sent in [
