@@ -16,8 +16,8 @@ use lockstep_auth::AllowList;
 pub use lockstep_auth::TokenOrigin;
 use lockstep_core::{
     Alias, AuditHits, AuditSink, CacheSettings, ChangeSource, Clock, Env, Error, Files, FreshnessSettings, Journal,
-    MemoryJournal, Meter, MetricsSink, Mount, Random, Resolver, ResolverParts, Route, SecretRef, Spawn, Transports,
-    Ttl,
+    MemoryJournal, Meter, MetricsSink, Mount, Random, Resolver, ResolverParts, Route, SecretRef, Signer, Spawn,
+    Transports, Ttl,
 };
 
 pub use self::endpoint::Endpoint;
@@ -45,6 +45,8 @@ pub struct Ports {
     pub files: Arc<dyn Files>,
     /// Random bytes.
     pub random: Arc<dyn Random>,
+    /// Assertions that are signed with a key of ours.
+    pub signer: Arc<dyn Signer>,
     /// Background work.
     pub spawn: Arc<dyn Spawn>,
     /// Where audit records go: what the host made of `audit.sink`.

@@ -177,13 +177,14 @@ impl Checks<'_> {
     }
 
     fn provider(&mut self, key: &str, provider: &Provider) {
-        if let Some(ttl) = provider.ttl() {
+        let common = provider.common();
+        if let Some(ttl) = common.ttl {
             self.period(&format!("{key}.ttl"), ttl, ZERO, Ttl::MAX);
         }
-        if let Some(members) = provider.max_members() {
+        if let Some(members) = common.max_members {
             self.number(&format!("{key}.max_members"), members, 1000, 1_000_000);
         }
-        self.upstream(&format!("{key}.upstream"), provider.upstream());
+        self.upstream(&format!("{key}.upstream"), common.upstream);
         match provider {
             Provider::AwsSecretsManager(settings) => {
                 self.address(&format!("{key}.endpoint"), settings.endpoint.as_deref(), settings.insecure);

@@ -44,9 +44,9 @@ fn is_child(path: &[Step], parent: &[Step], key: &str) -> bool {
     path.split_last().is_some_and(|(last, above)| above == parent && *last == Step::Key(key.to_owned()))
 }
 
-/// Which key of a table names the variant of an enum.
+/// Which key of a table names the variant of an enum: a login has a method, everything else a type.
 fn tag_of(enumeration: &str) -> &'static str {
-    if enumeration == "VaultAuth" { "method" } else { "type" }
+    if enumeration.ends_with("Auth") { "method" } else { "type" }
 }
 
 #[derive(Clone, Copy)]

@@ -34,7 +34,8 @@ use serde::{Deserialize, Serialize};
 pub use self::cache::{Cache, Freshness, Journal};
 pub use self::host::{Audit, AuditHits, AuditSinkKind, Auth, Aws, Listen, Log, LogFormat, LogLevel, Metrics, Trace};
 pub use self::provider::{
-    AwsParameterStore, AwsSecretsManager, File, Mock, MockSecret, MockValue, Provider, Vault, VaultAuth, VaultMount,
+    AwsParameterStore, AwsSecretsManager, Common, File, Mock, MockSecret, MockValue, Need, Provider, Vault,
+    VaultAppRole, VaultAuth, VaultMount, VaultToken,
 };
 pub use self::route::Route;
 pub use self::upstream::{Tls, Upstream};

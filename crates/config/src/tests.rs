@@ -356,7 +356,7 @@ fn a_cache_that_aws_switches_off_is_off() {
         let config = without_document(&[variable]).unwrap();
         assert!(config.settings().cache.ttl.is_zero() && config.settings().cache.ttl_with_journal.is_zero());
         assert!(
-            config.settings().providers.values().all(|provider| provider.ttl().is_some_and(crate::Period::is_zero))
+            config.settings().providers.values().all(|provider| provider.common().ttl.is_some_and(crate::Period::is_zero))
         );
     }
 }
@@ -430,9 +430,9 @@ fn l5_an_address_beyond_this_machine_is_refused() {
 #[test]
 fn r2_nothing_executes_or_reads_files_or_variables_as_a_provider_unless_configured() {
     let config = load("[providers.m]\ntype = \"mock\"", &[]).unwrap();
-    assert_eq!(config.settings().providers.values().map(crate::settings::Provider::kind).collect::<Vec<_>>(), ["mock"]);
+    assert_eq!(config.settings().providers.values().map(crate::settings::Provider::word).collect::<Vec<_>>(), ["mock"]);
     let defaults = without_document(&[]).unwrap();
-    let kinds: Vec<_> = defaults.settings().providers.values().map(crate::settings::Provider::kind).collect();
+    let kinds: Vec<_> = defaults.settings().providers.values().map(crate::settings::Provider::word).collect();
     assert_eq!(kinds, ["aws-secrets-manager", "aws-parameter-store"]);
     for kind in ["exec", "env", "http", "https"] {
         assert!(load(&format!("[providers.x]\ntype = \"{kind}\""), &[]).is_err(), "{kind}");

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
-use crate::{AuditRecord, Result, UnixMillis};
+use crate::{AuditRecord, Result, SecretValue, UnixMillis};
 
 /// One HTTP exchange, whole: redirects are never followed, the body is read to its end or to a limit.
 #[async_trait]
@@ -91,6 +91,39 @@ pub struct FileStamp {
 pub trait Random: Send + Sync {
     /// Fills the buffer.
     fn fill(&self, bytes: &mut [u8]);
+}
+
+/// How a [`Signer`] signs (RFC 7518, section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureAlgorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    Rs256,
+    /// RSASSA-PSS with SHA-256.
+    Ps256,
+    /// ECDSA on P-256 with SHA-256; the signature is `r` and `s`, 32 bytes each.
+    Es256,
+}
+
+impl SignatureAlgorithm {
+    /// The name in the header of a JWT.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
+            Self::Es256 => "ES256",
+        }
+    }
+}
+
+/// Signs with a private key of ours, for logins by assertion. It may wait: WebCrypto does.
+#[async_trait]
+pub trait Signer: Send + Sync {
+    /// The signature of this message.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the key is none: a PKCS #8 key in PEM (`BEGIN PRIVATE KEY`), or for RSA also
+    /// `BEGIN RSA PRIVATE KEY`, that fits the algorithm. The message holds nothing of the key.
+    async fn sign(&self, key: &SecretValue, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>>;
 }
 
 /// A number in `0.0..1.0` from a source of random bytes.

@@ -15,16 +15,30 @@ pub mod mock;
 #[cfg(feature = "vault")]
 pub mod vault;
 
-#[cfg(feature = "vault")]
+#[cfg(feature = "remote")]
+mod body;
+#[cfg(feature = "remote")]
 mod credential;
-#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store", feature = "vault"))]
+#[cfg(feature = "remote")]
 mod exchange;
+#[cfg(feature = "remote")]
+mod form;
+#[cfg(feature = "remote")]
+mod jwt;
+#[cfg(feature = "remote")]
+mod login;
+#[cfg(feature = "remote")]
+mod oauth;
 #[cfg(any(feature = "file", feature = "mock", feature = "vault"))]
 mod paging;
 #[cfg(any(feature = "file", feature = "mock"))]
 mod payload;
-#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store", feature = "vault"))]
+#[cfg(feature = "remote")]
+mod ports;
+#[cfg(feature = "remote")]
 mod wiped;
 
-#[cfg(feature = "vault")]
+#[cfg(feature = "remote")]
 pub use self::credential::Credential;
+#[cfg(feature = "remote")]
+pub use self::ports::Ports;

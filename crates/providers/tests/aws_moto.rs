@@ -18,9 +18,9 @@ use lockstep_core::{
     Call, Clock, Encoding, ErrorKind, Filter, Limits, MAX_MEMBERS, Page, Payload, Provider, Secret, SecretName,
     Selector, TlsProfile, Transport, Transports,
 };
-use lockstep_native::{HttpTransports, LocalFiles, OsRandom, SystemClock, TransportSettings};
+use lockstep_native::{HttpTransports, LocalFiles, OsRandom, RingSigner, SystemClock, TransportSettings};
 use lockstep_providers::aws::{
-    ParameterStore, ParameterStoreSettings, Ports, SecretsManager, SecretsManagerSettings, Session, SessionSettings,
+    ParameterStore, ParameterStoreSettings, SecretsManager, SecretsManagerSettings, Session, SessionSettings,
 };
 use lockstep_testkit::servers::{self, SigningServer, unique};
 use lockstep_testkit::{TestEnv, TestFiles, TokioSpawn, require};
@@ -46,7 +46,17 @@ impl Aws {
         ]);
         let transports = HttpTransports::new(clock.clone(), files.clone(), &*env, TransportSettings::default());
         let transport: Arc<dyn Transport> = transports.build(&TlsProfile::default()).unwrap();
-        Self { server, ports: Ports { env, files, transport, clock, random: Arc::new(OsRandom::new()) } }
+        Self {
+            server,
+            ports: Ports {
+                env,
+                files,
+                transport,
+                clock,
+                random: Arc::new(OsRandom::new()),
+                signer: Arc::new(RingSigner),
+            },
+        }
     }
 
     fn open(url: String) -> Self {

@@ -15,9 +15,9 @@ use lockstep_core::{
     Call, Encoding, ErrorKind, Limits, MAX_MEMBERS, Payload, Provider, Result, Retry, SecretName, Selector, TlsProfile,
     Transport, Transports, VersionState,
 };
-use lockstep_native::{HttpTransports, LocalFiles, SystemClock, TransportSettings};
-use lockstep_providers::Credential;
-use lockstep_providers::vault::{VaultAuth, VaultPorts, VaultProvider, VaultSettings};
+use lockstep_native::{HttpTransports, LocalFiles, OsRandom, RingSigner, SystemClock, TransportSettings};
+use lockstep_providers::vault::{VaultAuth, VaultProvider, VaultSettings};
+use lockstep_providers::{Credential, Ports};
 use lockstep_testkit::contract::{self, Harness, Shape};
 use lockstep_testkit::servers::{self, OPENBAO_ROOT, unique};
 use lockstep_testkit::{ManualClock, TestEnv, TestFiles, call, require};
@@ -75,7 +75,9 @@ impl Bao {
             members: MAX_MEMBERS,
             environment: String::new(),
         };
-        let ports = VaultPorts {
+        let ports = Ports {
+            random: Arc::new(OsRandom::new()),
+            signer: Arc::new(RingSigner),
             transport: self.transport.clone(),
             env: self.env.clone(),
             files: TestFiles::new(),

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lockstep_core::{
-    Call, Clock, Env, Error, ErrorKind, FileContent, FileStamp, Files, Random, Result, Spawn, Task, UnixMillis,
+    Call, Clock, Env, Error, ErrorKind, FileContent, FileStamp, Files, Random, Result, SecretValue, SignatureAlgorithm,
+    Signer, Spawn, Task, UnixMillis,
 };
 use zeroize::Zeroizing;
 
@@ -153,6 +154,17 @@ impl Random for TestRandom {
             word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
             chunk.copy_from_slice(&(word ^ (word >> 31)).to_le_bytes()[..chunk.len()]);
         }
+    }
+}
+
+/// Signs nothing: its signature is the name of the algorithm. Who looks at signatures needs ring's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TestSigner;
+
+#[async_trait::async_trait]
+impl Signer for TestSigner {
+    async fn sign(&self, _: &SecretValue, algorithm: SignatureAlgorithm, _: &[u8]) -> Result<Vec<u8>> {
+        Ok(algorithm.name().into())
     }
 }
 

@@ -8,7 +8,8 @@ use lockstep_config::settings::AuditSinkKind;
 use lockstep_config::{Config, Document, Format, Ports};
 use lockstep_core::{AuditRecord, AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random, Result};
 use lockstep_native::{
-    AuditLines, HttpTransports, LocalFiles, OsRandom, ProcessEnv, SystemClock, TokioSpawn, TransportSettings,
+    AuditLines, HttpTransports, LocalFiles, OsRandom, ProcessEnv, RingSigner, SystemClock, TokioSpawn,
+    TransportSettings,
 };
 use tokio::runtime::Handle;
 
@@ -103,6 +104,7 @@ impl Host {
             env: Arc::clone(&self.env),
             files: Arc::clone(&self.files),
             random: Arc::clone(&self.random),
+            signer: Arc::new(RingSigner),
             spawn: Arc::clone(&self.background) as _,
             audit,
         })

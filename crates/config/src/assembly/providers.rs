@@ -1,12 +1,18 @@
 //! The providers of a configuration, each with its upstream stack.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod missing;
+#[cfg(feature = "mock")]
+mod mock;
+#[cfg(feature = "remote")]
+mod remote;
+#[cfg(feature = "vault")]
+mod vault;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store", feature = "vault"))]
-use lockstep_core::TlsProfile;
 use lockstep_core::{
     Alias, ChangeSource, Error, ErrorKind, MetricsSink, Mount, Provider as CoreProvider, Result, Upstream,
 };
@@ -15,17 +21,15 @@ use super::{Built, Ports};
 use crate::config::Config;
 use crate::problem::{Problem, Problems};
 use crate::settings::Provider;
-#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store", feature = "vault"))]
-use crate::settings::Tls;
 
 /// A provider, and what tells of its changes.
 type Made = (Arc<dyn CoreProvider>, Option<Box<dyn ChangeSource>>);
 
-#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store"))]
+#[cfg(feature = "aws")]
 use self::aws::Sessions as Logins;
 
 /// Without AWS there is no login to share.
-#[cfg(not(any(feature = "aws-secrets-manager", feature = "aws-parameter-store")))]
+#[cfg(not(feature = "aws"))]
 #[derive(Default)]
 struct Logins;
 
@@ -39,10 +43,11 @@ pub(super) fn build(config: &Config, ports: &Ports, metrics: &dyn MetricsSink) -
         let alias = &alias.0;
         let mut mount = |alias: &Alias, provider: &Provider| -> Result<()> {
             let (inner, source) = make(config, ports, &mut logins, alias, provider)?;
+            let common = provider.common();
             let (clock, random) = (Arc::clone(&ports.clock), Arc::clone(&ports.random));
             let stack =
-                Upstream::new(alias.clone(), inner, provider.upstream().into(), clock, random, metrics.meter(alias));
-            let ttl = provider.ttl().map(|ttl| lockstep_core::Ttl::new(ttl.get())).transpose()?;
+                Upstream::new(alias.clone(), inner, common.upstream.into(), clock, random, metrics.meter(alias));
+            let ttl = common.ttl.map(|ttl| lockstep_core::Ttl::new(ttl.get())).transpose()?;
             // The journal of one process hears of no changes but those that this process sees itself.
             let journaled = source.is_some();
             built.mounts.push(Mount { alias: alias.clone(), provider: Arc::new(stack), ttl, journaled });
@@ -74,32 +79,9 @@ pub(super) fn twin_of(alias: &Alias) -> Result<Alias> {
 fn make(config: &Config, ports: &Ports, logins: &mut Logins, alias: &Alias, provider: &Provider) -> Result<Made> {
     match provider {
         #[cfg(feature = "aws-secrets-manager")]
-        Provider::AwsSecretsManager(settings) => {
-            use lockstep_providers::aws::{SecretsManager, SecretsManagerSettings};
-            let login = aws::Login {
-                region: settings.region.as_deref(),
-                profile: settings.profile.as_deref(),
-                insecure: settings.insecure,
-                tls: &settings.tls,
-            };
-            let service = aws::service(settings.endpoint.as_deref(), settings.upstream.timeout, settings.max_members);
-            let session = logins.session(config, ports, &login)?;
-            Ok((Arc::new(SecretsManager::new(session, &SecretsManagerSettings { service })?), None))
-        }
+        Provider::AwsSecretsManager(settings) => aws::secrets_manager(config, ports, logins, settings),
         #[cfg(feature = "aws-parameter-store")]
-        Provider::AwsParameterStore(settings) => {
-            use lockstep_providers::aws::{ParameterStore, ParameterStoreSettings};
-            let login = aws::Login {
-                region: settings.region.as_deref(),
-                profile: settings.profile.as_deref(),
-                insecure: settings.insecure,
-                tls: &settings.tls,
-            };
-            let service = aws::service(settings.endpoint.as_deref(), settings.upstream.timeout, settings.max_members);
-            let session = logins.session(config, ports, &login)?;
-            let settings = ParameterStoreSettings { service, decrypt: settings.decrypt };
-            Ok((Arc::new(ParameterStore::new(session, &settings)?), None))
-        }
+        Provider::AwsParameterStore(settings) => aws::parameter_store(config, ports, logins, settings),
         #[cfg(feature = "vault")]
         Provider::Vault(settings) => vault::make(config, ports, settings),
         #[cfg(feature = "file")]
@@ -122,148 +104,8 @@ fn make(config: &Config, ports: &Ports, logins: &mut Logins, alias: &Alias, prov
         #[allow(unreachable_patterns, reason = "which arms are there depends on the features")]
         other => {
             let _ = (config, ports, logins, alias);
-            let message = format!("a provider of type `{}` is not in this build; use another build", other.kind());
+            let message = format!("a provider of type `{}` is not in this build; use another build", other.word());
             Err(Error::new(ErrorKind::Config, message))
-        }
-    }
-}
-
-#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store", feature = "vault"))]
-fn profile(config: &Config, tls: &Tls) -> TlsProfile {
-    let path = |path: &std::path::PathBuf| config.path(path).into_boxed_path();
-    TlsProfile {
-        ca_file: tls.ca_file.as_ref().map(path),
-        client: tls.client_cert.as_ref().zip(tls.client_key.as_ref()).map(|(cert, key)| (path(cert), path(key))),
-    }
-}
-
-#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store"))]
-mod aws {
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use lockstep_core::{Limits, Result, TlsProfile};
-    use lockstep_providers::aws::{Ports as AwsPorts, ServiceSettings, Session, SessionSettings};
-
-    use super::{Config, Ports, Tls, profile};
-    use crate::units::Period;
-
-    /// What an AWS session is made of.
-    pub(super) struct Login<'a> {
-        pub(super) region: Option<&'a str>,
-        pub(super) profile: Option<&'a str>,
-        pub(super) insecure: bool,
-        pub(super) tls: &'a Tls,
-    }
-
-    /// The sessions made so far: providers that log in alike share one, and its credentials.
-    #[derive(Default)]
-    pub(super) struct Sessions(Vec<(SessionSettings, TlsProfile, Arc<Session>)>);
-
-    impl Sessions {
-        pub(super) fn session(&mut self, config: &Config, ports: &Ports, login: &Login<'_>) -> Result<Arc<Session>> {
-            let settings = SessionSettings {
-                region: login.region.map(str::to_owned),
-                profile: login.profile.map(str::to_owned),
-                environment: String::new(),
-                insecure: login.insecure,
-            };
-            let tls = profile(config, login.tls);
-            if let Some((_, _, session)) = self.0.iter().find(|(known, trust, _)| *known == settings && *trust == tls) {
-                return Ok(Arc::clone(session));
-            }
-            let ports = AwsPorts {
-                env: Arc::clone(&ports.env),
-                files: Arc::clone(&ports.files),
-                transport: ports.transports.build(&tls)?,
-                clock: Arc::clone(&ports.clock),
-                random: Arc::clone(&ports.random),
-            };
-            let session = Session::new(&settings, ports)?;
-            self.0.push((settings, tls, Arc::clone(&session)));
-            Ok(session)
-        }
-    }
-
-    /// One call of a service may take as long as one attempt of its upstream stack; without that, as its deadline says.
-    pub(super) fn service(endpoint: Option<&str>, timeout: Period, members: u32) -> ServiceSettings {
-        let time = if timeout.is_zero() { Duration::from_mins(10) } else { timeout.get() };
-        let defaults = ServiceSettings::default();
-        ServiceSettings {
-            endpoint: endpoint.map(str::to_owned),
-            limits: Limits { time, members: members as usize, ..defaults.limits },
-        }
-    }
-}
-
-#[cfg(feature = "vault")]
-mod vault {
-    use std::sync::Arc;
-
-    use lockstep_core::Result;
-    use lockstep_providers::Credential as ProviderCredential;
-    use lockstep_providers::vault::{MountKind, VaultAuth, VaultPorts, VaultProvider, VaultSettings};
-
-    use super::{Config, Made, Ports, profile};
-    use crate::settings::{self, Credential, VaultMount};
-
-    pub(super) fn make(config: &Config, ports: &Ports, vault: &settings::Vault) -> Result<Made> {
-        let credential = |credential: &Credential| match credential {
-            Credential::Env(name) => ProviderCredential::Env(name.as_str().into()),
-            Credential::File(path) => ProviderCredential::File(config.path(path).into_boxed_path()),
-        };
-        let auth = match &vault.auth {
-            settings::VaultAuth::Token { token } => VaultAuth::Token(credential(token)),
-            settings::VaultAuth::AppRole { mount, role_id, secret_id } => VaultAuth::AppRole {
-                mount: mount.clone(),
-                role_id: role_id.clone(),
-                secret_id: secret_id.as_ref().map(credential),
-            },
-        };
-        let kind = |mount: &VaultMount| match mount {
-            VaultMount::Kv1 => MountKind::Kv1,
-            VaultMount::Kv2 => MountKind::Kv2,
-            VaultMount::Dynamic => MountKind::Dynamic,
-        };
-        let settings = VaultSettings {
-            address: vault.address.clone(),
-            namespace: vault.namespace.clone(),
-            auth,
-            mounts: vault.mounts.iter().map(|(path, mount)| (path.clone(), kind(mount))).collect(),
-            members: vault.max_members as usize,
-            environment: String::new(),
-        };
-        let ports = VaultPorts {
-            transport: ports.transports.build(&profile(config, &vault.tls))?,
-            env: Arc::clone(&ports.env),
-            files: Arc::clone(&ports.files),
-            clock: Arc::clone(&ports.clock),
-        };
-        Ok((Arc::new(VaultProvider::new(settings, ports)?), None))
-    }
-}
-
-#[cfg(feature = "mock")]
-mod mock {
-    use lockstep_core::{Alias, Payload};
-    use lockstep_providers::mock::{MockSecret, MockSettings};
-
-    use crate::checks::error_kind;
-    use crate::settings::{self, MockValue};
-
-    pub(super) fn settings(alias: &Alias, mock: &settings::Mock) -> MockSettings {
-        let payloads = |values: &[MockValue]| values.iter().map(|value| Payload::text(value.0.as_str())).collect();
-        let secret = |secret: &settings::MockSecret| MockSecret {
-            versions: payloads(&secret.versions),
-            rotations: payloads(&secret.rotations),
-            error: secret.error.as_deref().and_then(error_kind),
-            delay: secret.delay.get(),
-        };
-        MockSettings {
-            instance: alias.to_string(),
-            environment: String::new(),
-            secrets: mock.secrets.iter().map(|(name, kept)| (name.clone(), secret(kept))).collect(),
-            delay: mock.delay.get(),
         }
     }
 }

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use lockstep_core::{
     Alias, Ask, AuditRecord, AuditSink, Authorizer as _, ErrorKind, FrontDoor as _, Peer, Principal, SecretName,
 };
-use lockstep_testkit::{FakeTransport, ManualClock, OneTransport, Reply, TestEnv, TestFiles, TestRandom, TokioSpawn};
+use lockstep_testkit::{
+    FakeTransport, ManualClock, OneTransport, Reply, TestEnv, TestFiles, TestRandom, TestSigner, TokioSpawn,
+};
 
 use super::{Ports, TokenOrigin};
 use crate::tests::load;
@@ -36,6 +38,7 @@ fn bench(variables: &[(&str, &str)]) -> Bench {
         env: TestEnv::of(variables),
         files: files.clone(),
         random: TestRandom::seeded(1),
+        signer: Arc::new(TestSigner),
         spawn: Arc::new(TokioSpawn),
         audit: Arc::new(Records::default()),
     };

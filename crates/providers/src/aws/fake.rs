@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use lockstep_core::{Call, Error, ErrorKind, Limits, Result, Transport, UnixMillis};
-use lockstep_testkit::{ManualClock, TestEnv, TestFiles, TestRandom, call};
+use lockstep_testkit::{ManualClock, TestEnv, TestFiles, TestRandom, TestSigner, call};
 
-use super::session::{Ports, Session, SessionSettings};
+use super::session::{Session, SessionSettings};
+use crate::Ports;
 
 /// A request that was sent, as far as tests look at it.
 #[derive(Debug, Clone)]
@@ -107,6 +108,7 @@ impl Host {
             transport: script.clone(),
             clock: clock.clone(),
             random: TestRandom::seeded(7),
+            signer: Arc::new(TestSigner),
         };
         Self { script, files, clock, ports }
     }

@@ -10,11 +10,11 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use lockstep_core::{Call, Error, ErrorKind, Limits, Result, Retry, UnixMillis};
 use serde::Serialize;
 
-use super::body::Body;
 use super::endpoint::{Endpoint, Region, Service};
 use super::errors::{Remedy, Verdict, verdict};
 use super::session::{ServiceSettings, Session};
 use super::sign::signed;
+use crate::body::Body;
 use crate::exchange::exchange;
 
 /// Speaks JSON 1.1 with one service.
@@ -56,7 +56,7 @@ impl JsonClient {
         let request = self.request(operation, region, json)?;
         let loaded = self.session.credentials.get(call).await?;
         let time = self.session.signing_time();
-        let request = signed(request, &loaded.credentials, self.service.name(), region.as_str(), time)?;
+        let request = signed(request, &loaded.credential, self.service.name(), region.as_str(), time)?;
         let limits = Limits { time: self.limits.time.min(call.remaining()), ..self.limits };
         let response = exchange(&*self.session.ports.transport, request, limits).await?;
         if response.status() == http::StatusCode::OK {

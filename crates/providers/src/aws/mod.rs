@@ -5,7 +5,6 @@
 //! trying again helps, and the upstream stack does it.
 
 mod arn;
-mod body;
 mod credentials;
 mod endpoint;
 mod errors;
@@ -25,4 +24,4 @@ mod fake;
 pub use self::parameter_store::{ParameterStore, ParameterStoreSettings};
 #[cfg(feature = "aws-secrets-manager")]
 pub use self::secrets_manager::{SecretsManager, SecretsManagerSettings};
-pub use self::session::{Ports, ServiceSettings, Session, SessionSettings};
+pub use self::session::{ServiceSettings, Session, SessionSettings};

@@ -5,28 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use lockstep_core::{
-    Clock, Env, Error, ErrorKind, Files, Limits, MAX_MEMBERS, Random, Result, Scope, ScopeParts, Timeline, Transport,
-    UnixMillis,
-};
+use lockstep_core::{Error, ErrorKind, Limits, MAX_MEMBERS, Result, Scope, ScopeParts, Timeline, UnixMillis};
 
-use super::credentials::{CredentialCache, profile};
+use super::credentials::{AHEAD, Chain, profile};
 use super::endpoint::{Endpoint, Region, Service};
-
-/// The ports that AWS's providers need.
-#[derive(Clone)]
-pub struct Ports {
-    /// Environment variables: region, endpoints, credentials.
-    pub env: Arc<dyn Env>,
-    /// Profiles and token files.
-    pub files: Arc<dyn Files>,
-    /// The way out, for the services and for what hands out credentials.
-    pub transport: Arc<dyn Transport>,
-    /// Time of signatures and expiry of credentials.
-    pub clock: Arc<dyn Clock>,
-    /// Tokens that make a rotation idempotent.
-    pub random: Arc<dyn Random>,
-}
+use crate::Ports;
+use crate::login::LoginCache;
 
 /// What a [`Session`] is made of; everything has AWS's own default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -64,7 +48,7 @@ impl Default for ServiceSettings {
 /// One login in one region. Share it between providers, and they share the credentials.
 pub struct Session {
     pub(super) ports: Ports,
-    pub(super) credentials: CredentialCache,
+    pub(super) credentials: LoginCache<Chain>,
     pub(super) region: Region,
     pub(super) timeline: Arc<Timeline>,
     insecure: bool,
@@ -91,7 +75,8 @@ impl Session {
             .or_else(|| ports.env.var("AWS_PROFILE"))
             .or_else(|| ports.env.var("AWS_ROLE_ARN"))
             .unwrap_or_default();
-        let credentials = CredentialCache::of_chain(settings.profile.as_deref(), sts, &ports, timeline.clone());
+        let credentials =
+            LoginCache::new(Chain::new(settings.profile.as_deref(), sts, &ports), AHEAD, timeline.clone());
         Ok(Arc::new(Self {
             ports,
             credentials,

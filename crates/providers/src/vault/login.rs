@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Auth, Envelope};
 use super::http::{Http, body, encoded};
-use super::settings::{VaultAuth, VaultPorts};
+use super::settings::VaultAuth;
 use super::status::{error_of, malformed};
+use crate::Ports;
 
 /// A token that was confirmed this recently is not asked again whether a 403 is its own.
 const CONFIRMED_FOR: Duration = Duration::from_secs(5);
@@ -43,7 +44,7 @@ struct Life {
 /// The login of one provider, shared by all its calls.
 pub(super) struct Login {
     auth: VaultAuth,
-    ports: VaultPorts,
+    ports: Ports,
     timeline: Timeline,
     current: Mutex<Option<Arc<Token>>>,
     attempts: AtomicU64,
@@ -65,7 +66,7 @@ struct LookupData {
 }
 
 impl Login {
-    pub(super) fn new(auth: VaultAuth, ports: VaultPorts) -> Self {
+    pub(super) fn new(auth: VaultAuth, ports: Ports) -> Self {
         let timeline = Timeline::new(ports.clock.clone());
         Self {
             auth,

@@ -18,4 +18,4 @@ mod status;
 mod tests;
 
 pub use self::provider::VaultProvider;
-pub use self::settings::{MountKind, VaultAuth, VaultPorts, VaultSettings};
+pub use self::settings::{MountKind, VaultAuth, VaultSettings};

@@ -19,8 +19,9 @@ use super::kv::{Found, History, made, version_1, version_2};
 use super::listing::{Folders, Walk};
 use super::login::Login;
 use super::mounts::{MountInfo, Mounts, Place};
-use super::settings::{Address, MountKind, VaultPorts, VaultSettings, namespace_header};
+use super::settings::{Address, MountKind, VaultSettings, namespace_header};
 use super::status::malformed;
+use crate::Ports;
 use crate::paging::page_of;
 
 /// How many items a list answers when nobody says.
@@ -62,7 +63,7 @@ impl VaultProvider {
     ///
     /// # Errors
     /// `Config` when the address or the namespace can't be one.
-    pub fn new(settings: VaultSettings, ports: VaultPorts) -> Result<Self> {
+    pub fn new(settings: VaultSettings, ports: Ports) -> Result<Self> {
         let address = Address::parse(&settings.address)?;
         let namespace = settings.namespace.as_deref().map(namespace_header).transpose()?;
         let scope = Scope::new(ScopeParts {

@@ -1,11 +1,10 @@
 //! What the configuration says of a Vault, checked once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use http::HeaderValue;
 use http::uri::{Authority, Scheme, Uri};
-use lockstep_core::{Clock, Env, Error, ErrorKind, Files, Result, Transport};
+use lockstep_core::{Error, ErrorKind, Result};
 
 use crate::Credential;
 
@@ -52,19 +51,6 @@ pub enum MountKind {
     Kv2,
     /// Anything else: each read makes a credential (`database`, `ssh`, `pki`, ...).
     Dynamic,
-}
-
-/// The ports that a Vault needs.
-#[derive(Clone)]
-pub struct VaultPorts {
-    /// HTTP, with the TLS profile of this provider.
-    pub transport: Arc<dyn Transport>,
-    /// Credentials in variables.
-    pub env: Arc<dyn Env>,
-    /// Credentials in files.
-    pub files: Arc<dyn Files>,
-    /// When tokens end.
-    pub clock: Arc<dyn Clock>,
 }
 
 /// The address, in the form that requests are built from.

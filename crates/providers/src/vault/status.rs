@@ -4,11 +4,12 @@
 //! The texts of the server decide in a few rows, but are never passed on.
 
 use ::http::StatusCode;
-use ::http::header::{HeaderMap, RETRY_AFTER};
+use ::http::header::HeaderMap;
 use bytes::Bytes;
 use lockstep_core::{Error, ErrorKind, Retry};
 use serde::Deserialize;
-use std::time::Duration;
+
+use crate::oauth::retry_after;
 
 /// One row: the status, a part of the server's message that it takes, the kind, and what we say.
 struct Row(u16, &'static str, ErrorKind, &'static str);
@@ -70,12 +71,6 @@ pub(super) fn error_of(status: StatusCode, headers: &HeaderMap, body: &Bytes) ->
     }
 }
 
-/// `Retry-After` in seconds, a minute at most: it is handed on to callers. The form with a date is not in use here.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(Duration::from_mins(1)))
-}
-
 /// The answer can't be read.
 pub(super) fn malformed() -> Error {
     Error::new(ErrorKind::Malformed, "the server's answer is not what its API promises; look at `address`")
@@ -83,6 +78,10 @@ pub(super) fn malformed() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use ::http::header::RETRY_AFTER;
+
     use super::*;
 
     fn kind(status: u16, body: &'static str) -> ErrorKind {

@@ -6,11 +6,11 @@ use lockstep_core::{
     Encoding, Error, ErrorKind, Filter, Lease, MAX_MEMBERS, Page, Payload, Provider, Retry, Secret, SecretName,
     Selector,
 };
-use lockstep_testkit::{FakeTransport, Gate, ManualClock, Reply, TestEnv, TestFiles, call};
+use lockstep_testkit::{FakeTransport, Gate, ManualClock, Reply, TestEnv, TestFiles, TestRandom, TestSigner, call};
 use serde_json::{Value, json};
 
-use super::{MountKind, VaultAuth, VaultPorts, VaultProvider, VaultSettings};
-use crate::Credential;
+use super::{MountKind, VaultAuth, VaultProvider, VaultSettings};
+use crate::{Credential, Ports};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -24,7 +24,9 @@ struct World {
 impl World {
     fn new(auth: VaultAuth, transport: Arc<FakeTransport>) -> Self {
         let (clock, env) = (ManualClock::new(), TestEnv::of(&[("TOKEN", "t0ken"), ("SECRET_ID", "s3cret")]));
-        let ports = VaultPorts {
+        let ports = Ports {
+            random: TestRandom::seeded(7),
+            signer: Arc::new(TestSigner),
             transport: transport.clone(),
             env: env.clone(),
             files: TestFiles::new(),

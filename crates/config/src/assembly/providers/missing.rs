@@ -8,22 +8,18 @@ use lockstep_core::Alias;
 use super::Ports;
 use crate::config::Config;
 use crate::problem::Problem;
-use crate::settings::{Credential, Provider, VaultAuth};
+use crate::settings::{Credential, Need, Provider};
 
 /// What is missing for this provider.
 pub(super) fn of(config: &Config, ports: &Ports, alias: &Alias, provider: &Provider) -> Vec<Problem> {
-    let key = |rest: &str| format!("providers.{alias}.{rest}");
-    match provider {
-        Provider::File(settings) => file(config, ports, &key("path"), &settings.path).into_iter().collect(),
-        Provider::Vault(settings) => match &settings.auth {
-            VaultAuth::Token { token } => credential(config, ports, &key("auth.token"), token).into_iter().collect(),
-            VaultAuth::AppRole { secret_id, .. } => {
-                let secret_id = secret_id.as_ref();
-                secret_id.and_then(|id| credential(config, ports, &key("auth.secret_id"), id)).into_iter().collect()
-            }
-        },
-        _ => Vec::new(),
-    }
+    let missing = |(key, need): (&str, Need<'_>)| {
+        let key = format!("providers.{alias}.{key}");
+        match need {
+            Need::Credential(from) => credential(config, ports, &key, from),
+            Need::File(path) => file(config, ports, &key, path),
+        }
+    };
+    provider.common().needs.into_iter().filter_map(missing).collect()
 }
 
 fn credential(config: &Config, ports: &Ports, key: &str, credential: &Credential) -> Option<Problem> {

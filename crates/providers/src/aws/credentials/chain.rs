@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use async_trait::async_trait;
 use lockstep_core::{Call, Error, ErrorKind, Result};
 
 use super::container::Container;
@@ -10,11 +11,12 @@ use super::imds::InstanceMetadata;
 use super::profile::Profile;
 use super::web_identity::WebIdentity;
 use super::{CredentialSource, Credentials, refused};
+use crate::Ports;
 use crate::aws::endpoint::Endpoint;
-use crate::aws::session::Ports;
+use crate::login::{End, Granted, LoginSource};
 
 /// Where to look, in order.
-pub(super) struct Chain {
+pub(crate) struct Chain {
     sources: Vec<Box<dyn CredentialSource>>,
     /// Asked when nothing is configured. That it does not answer means nothing, until it has answered once.
     last: Option<Box<dyn CredentialSource>>,
@@ -23,7 +25,7 @@ pub(super) struct Chain {
 
 impl Chain {
     /// The whole chain, or the profile alone when one is named.
-    pub(super) fn new(profile: Option<&str>, sts: Endpoint, ports: &Ports) -> Self {
+    pub(crate) fn new(profile: Option<&str>, sts: Endpoint, ports: &Ports) -> Self {
         let (env, files, transport) = (&ports.env, &ports.files, &ports.transport);
         let profile_only = profile.is_some();
         let profile = Profile { named: profile.map(str::to_owned), env: env.clone(), files: files.clone() };
@@ -79,6 +81,17 @@ impl Chain {
             Some(cause) => error.because(cause),
             None => error,
         })
+    }
+}
+
+#[async_trait]
+impl LoginSource for Chain {
+    type Credential = Credentials;
+
+    async fn log_in(&self, call: &Call) -> Result<Granted<Credentials>> {
+        let credential = self.load(call).await?;
+        let end = credential.expires.map_or(End::Unknown, End::At);
+        Ok(Granted { end, beyond: credential.outlives_outage, credential })
     }
 }
 

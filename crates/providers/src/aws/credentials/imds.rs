@@ -8,15 +8,15 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode};
 use lockstep_core::{Call, Clock, Env, Error, ErrorKind, Operation, Random, Result, SecretValue, Transport};
 
-use super::super::body::Body;
 use super::{CredentialSource, Credentials, ask, handed_out, not_ok, refused};
+use crate::body::Body;
 
 const NAME: &str = "the instance metadata service";
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 
 /// How long past its end a credential is used while the service hands out nothing newer: 15 min and a jitter of 2 to
 /// 10 min, so that a fleet does not ask all at once.
-pub(super) fn extension(random: &dyn Random) -> Duration {
+fn extension(random: &dyn Random) -> Duration {
     let mut bytes = [0; 2];
     random.fill(&mut bytes);
     Duration::from_secs(15 * 60 + 120 + u64::from(u16::from_le_bytes(bytes)) % 481)
@@ -51,10 +51,11 @@ impl CredentialSource for InstanceMetadata {
             .ok_or_else(|| refused("the instance has no role; attach an instance profile"))?;
         let response = self.send(call, Method::GET, &format!("{ROLES}{role}"), Some(&token)).await?;
         let mut credentials = handed_out(NAME, response)?;
-        credentials.outlives_outage = true;
+        let beyond = extension(&*self.random);
+        credentials.outlives_outage = Some(beyond);
         let now = self.clock.wall();
         if credentials.expires.is_some_and(|expires| expires <= now) {
-            credentials.expires = Some(now.plus(extension(&*self.random)));
+            credentials.expires = Some(now.plus(beyond));
         }
         Ok(Some(credentials))
     }

@@ -1,9 +1,8 @@
-//! Credentials of AWS and where they come from: one file per source, a chain over them and a cache over the chain.
+//! Credentials of AWS and where they come from: one file per source, and a chain over them.
 //!
 //! The order is that of AWS's SDKs: environment, profile, web identity, container, instance metadata. The first source
 //! that is configured decides; one that is configured and fails is an error, never a step to the next one.
 
-mod cache;
 mod chain;
 mod container;
 mod environment;
@@ -12,6 +11,7 @@ pub(crate) mod profile;
 mod web_identity;
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,9 +20,13 @@ use lockstep_core::{Call, Error, ErrorKind, Limits, Operation, Result, Retry, Se
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub(crate) use self::cache::CredentialCache;
-use super::body::{self, Body};
+pub(crate) use self::chain::Chain;
+use crate::body::{self, Body};
 use crate::exchange::exchange;
+use crate::login::Ahead;
+
+/// AWS's SDKs renew from 15 minutes before the end, and wait for it from 10 minutes before.
+pub(crate) const AHEAD: Ahead = Ahead { advisory: Duration::from_mins(15), mandatory: Duration::from_mins(10) };
 
 /// Access key, secret and session token. They redact themselves and are wiped on drop.
 #[derive(Clone)]
@@ -30,8 +34,8 @@ pub(crate) struct Credentials {
     inner: aws_credential_types::Credentials,
     /// When AWS stops to accept them.
     pub(crate) expires: Option<UnixMillis>,
-    /// Whether they may be used past their end while their source can't be asked (instance metadata).
-    pub(crate) outlives_outage: bool,
+    /// How long they are used past their end while their source can't be asked (instance metadata).
+    pub(crate) outlives_outage: Option<Duration>,
 }
 
 impl Credentials {
@@ -52,7 +56,7 @@ impl Credentials {
         };
         visible(&access_key_id.into(), "access key id")?;
         let inner = aws_credential_types::Credentials::new(access_key_id, secret, token, None, "lockstep");
-        Ok(Self { inner, expires, outlives_outage: false })
+        Ok(Self { inner, expires, outlives_outage: None })
     }
 
     /// For the signer.
@@ -103,7 +107,7 @@ fn refused(message: impl Into<Box<str>>) -> Error {
 async fn ask(
     transport: &dyn Transport,
     call: &Call,
-    time: std::time::Duration,
+    time: Duration,
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>> {
     let limits = Limits { time: time.min(call.remaining()), response_bytes: 64 << 10, members: 1_000 };

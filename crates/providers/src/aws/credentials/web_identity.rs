@@ -8,20 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use http::Request;
 use http::header::{CONTENT_TYPE, HOST};
 use lockstep_core::{Call, Env, Error, ErrorKind, Files, Operation, Result, SecretValue, Transport, UnixMillis};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use zeroize::Zeroizing;
 
-use super::super::body::{Body, unexpected};
 use super::super::endpoint::{Endpoint, Service};
 use super::super::json::{element, failure};
 use super::{CredentialSource, Credentials, ask, refused, visible};
-
-/// RFC 3986 unreserved characters stay as they are.
-const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+use crate::body::{Body, unexpected};
+use crate::form::form;
 
 /// Tokens are at most 20,000 characters.
 const TOKEN_LIMIT: usize = 20_000;
@@ -58,7 +53,7 @@ impl CredentialSource for WebIdentity {
         let request = Request::post(self.sts.uri().clone())
             .header(HOST, self.sts.host())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8")
-            .body(Bytes::from(body))
+            .body(body)
             .map_err(|_| Error::new(ErrorKind::Internal, "a request to STS could not be built"))?;
         let response = ask(&*self.transport, call, Duration::from_secs(5), request).await?;
         if !response.status().is_success() {
@@ -74,21 +69,6 @@ pub(super) fn token(files: &dyn Files, path: &Path, limit: usize, what: &str) ->
         refused(format!("the file of the {what} can't be read; look at {}", path.display())).because(error)
     })?;
     Ok(SecretValue::from(content.bytes.trim_ascii()))
-}
-
-/// A form that holds a token: it is allocated once, so that no half of it is left behind.
-fn form(fields: &[(&str, &str)]) -> Vec<u8> {
-    let room = fields.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
-    let mut text = Zeroizing::new(String::with_capacity(room));
-    for (name, value) in fields {
-        if !text.is_empty() {
-            text.push('&');
-        }
-        text.push_str(name);
-        text.push('=');
-        text.extend(utf8_percent_encode(value, FORM));
-    }
-    std::mem::take(&mut *text).into_bytes()
 }
 
 /// The credentials in STS's XML.

@@ -19,11 +19,11 @@ use self::wire::{
     DescribeParameters, Described, GetParameter, GetParameterHistory, History, OneParameter, Parameter, ParameterFilter,
 };
 use super::arn::Arn;
-use super::body::Body;
 use super::endpoint::{Region, Service};
 use super::errors::like;
 use super::json::JsonClient;
 use super::session::{ServiceSettings, Session};
+use crate::body::Body;
 
 /// A name that nobody has: what [`Provider::check`] asks for.
 const ABSENT: &str = "/lockstep/check/no-such-parameter";

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::super::arn::Arn;
-use super::super::body::{next, or_default, text, unexpected};
 use super::super::endpoint::Service;
+use crate::body::{next, or_default, text, unexpected};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]

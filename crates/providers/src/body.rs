@@ -3,11 +3,12 @@
 //! A JSON parser unescapes strings in buffers of its own and leaves them behind. So secret members are kept as raw
 //! JSON that borrows from the body, and unescaped here into memory that is wiped.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use lockstep_core::{Error, ErrorKind, Result, SecretValue};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-#[cfg(feature = "aws-secrets-manager")]
 use zeroize::Zeroizing;
 
 use crate::wiped::{unescape, wiped};
@@ -41,15 +42,12 @@ pub(crate) fn malformed(error: &serde_json::Error) -> Error {
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => "is no JSON",
     };
     let place = format!("line {}, column {}", error.line(), error.column());
-    Error::new(
-        ErrorKind::Malformed,
-        format!("AWS's answer {what} ({place}); look at the endpoint and what is before it"),
-    )
+    Error::new(ErrorKind::Malformed, format!("the answer {what} ({place}); look at the endpoint and what is before it"))
 }
 
-/// The answer is JSON, but not one that the service's model allows.
+/// The answer is JSON, but not one that the service documents.
 pub(crate) fn unexpected(what: &str) -> Error {
-    Error::new(ErrorKind::Malformed, format!("AWS's answer {what}; look at the endpoint and what is before it"))
+    Error::new(ErrorKind::Malformed, format!("the answer {what}; look at the endpoint and what is before it"))
 }
 
 /// A member that may be `null` where the model has none.
@@ -68,12 +66,10 @@ pub(crate) fn text(raw: &RawValue) -> Result<SecretValue> {
 }
 
 /// The bytes of a raw JSON string of base64.
-#[cfg(feature = "aws-secrets-manager")]
 pub(crate) fn binary(raw: &RawValue) -> Result<SecretValue> {
-    use base64::Engine as _;
     let text = text(raw)?;
     let mut bytes = Zeroizing::new(vec![0; text.len().div_ceil(4) * 3]);
-    let length = base64::engine::general_purpose::STANDARD
+    let length = STANDARD
         .decode_slice(text.expose(), &mut bytes)
         .map_err(|_| unexpected("has a binary secret that is no base64"))?;
     Ok(SecretValue::from(&bytes[..length]))

@@ -1,0 +1,39 @@
+//! What every provider has that asks a server: its way out, and where its credentials are read from.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lockstep_core::{Result, TlsProfile};
+use lockstep_providers::{Credential, Ports as ProviderPorts};
+
+use super::{Config, Ports};
+use crate::settings::{self, Tls};
+
+/// The ports of a provider with this TLS profile.
+pub(super) fn ports(ports: &Ports, tls: &TlsProfile) -> Result<ProviderPorts> {
+    Ok(ProviderPorts {
+        transport: ports.transports.build(tls)?,
+        env: Arc::clone(&ports.env),
+        files: Arc::clone(&ports.files),
+        clock: Arc::clone(&ports.clock),
+        random: Arc::clone(&ports.random),
+        signer: Arc::clone(&ports.signer),
+    })
+}
+
+/// The TLS profile, its paths as the configuration's folder has them.
+pub(super) fn profile(config: &Config, tls: &Tls) -> TlsProfile {
+    let path = |path: &PathBuf| config.path(path).into_boxed_path();
+    TlsProfile {
+        ca_file: tls.ca_file.as_ref().map(path),
+        client: tls.client_cert.as_ref().zip(tls.client_key.as_ref()).map(|(cert, key)| (path(cert), path(key))),
+    }
+}
+
+/// A credential, its path as the configuration's folder has it.
+pub(super) fn credential(config: &Config, credential: &settings::Credential) -> Credential {
+    match credential {
+        settings::Credential::Env(name) => Credential::Env(name.as_str().into()),
+        settings::Credential::File(path) => Credential::File(config.path(path).into_boxed_path()),
+    }
+}
