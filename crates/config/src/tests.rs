@@ -356,7 +356,11 @@ fn a_cache_that_aws_switches_off_is_off() {
         let config = without_document(&[variable]).unwrap();
         assert!(config.settings().cache.ttl.is_zero() && config.settings().cache.ttl_with_journal.is_zero());
         assert!(
-            config.settings().providers.values().all(|provider| provider.common().ttl.is_some_and(crate::Period::is_zero))
+            config
+                .settings()
+                .providers
+                .values()
+                .all(|provider| provider.common().ttl.is_some_and(crate::Period::is_zero))
         );
     }
 }

@@ -36,6 +36,8 @@ mod payload;
 #[cfg(feature = "remote")]
 mod ports;
 #[cfg(feature = "remote")]
+mod refusal;
+#[cfg(feature = "remote")]
 mod wiped;
 
 #[cfg(feature = "remote")]

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use lockstep_core::{Call, Error, ErrorKind, Limits, Operation, Result, Retry, SecretValue, Transport};
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use crate::body::{self, Body};
 use crate::exchange::exchange;
 use crate::form::form;
 use crate::login::{Ahead, End, Granted};
+use crate::refusal::retry_after;
 
 /// Tokens live about an hour. The clouds' own libraries renew three to five minutes before the end.
 pub(crate) const AHEAD: Ahead = Ahead { advisory: Duration::from_mins(5), mandatory: Duration::from_secs(90) };
@@ -25,9 +26,6 @@ pub(crate) const AHEAD: Ahead = Ahead { advisory: Duration::from_mins(5), mandat
 const RESPONSE_BYTES: usize = 64 << 10;
 /// What one login may take; what is left of the call's time may be less.
 const TIME: Duration = Duration::from_secs(10);
-/// The longest pause that is handed on to callers.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-
 /// Where tokens are given.
 pub(crate) struct TokenEndpoint<'a> {
     /// For messages: `Entra`, `Google`.
@@ -156,12 +154,6 @@ pub(crate) fn not_given(who: &str, status: StatusCode, headers: &HeaderMap) -> E
         Some(pause) if error.is_transient() => error.retry(Retry::After(Some(pause))),
         _ => error,
     }
-}
-
-/// `Retry-After` in seconds, a minute at most: it is handed on to callers. The form with a date is not in use here.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
 }
 
 #[cfg(test)]

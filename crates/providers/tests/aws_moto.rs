@@ -19,6 +19,7 @@ use lockstep_core::{
     Selector, TlsProfile, Transport, Transports,
 };
 use lockstep_native::{HttpTransports, LocalFiles, OsRandom, RingSigner, SystemClock, TransportSettings};
+use lockstep_providers::Ports;
 use lockstep_providers::aws::{
     ParameterStore, ParameterStoreSettings, SecretsManager, SecretsManagerSettings, Session, SessionSettings,
 };
