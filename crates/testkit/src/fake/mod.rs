@@ -1,11 +1,12 @@
-//! An HTTP server that misbehaves on request.
+//! HTTP servers for tests: one that misbehaves on request, and one that a stateful fake stands behind ([`Served`]).
 //!
-//! It speaks plain TCP on loopback, so that it can do what a library would not let it: cut an answer, stall in the middle,
+//! The first speaks plain TCP on loopback, so that it can do what a library would not let it: cut an answer, stall in the middle,
 //! lie about lengths, send nonsense or never stop. It counts what it is asked. Protocol details of a provider do not
 //! belong here.
 
 mod action;
 mod connection;
+mod service;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use self::action::{Action, gzip_bomb};
+pub use self::service::{Answer, Served};
 use crate::host::locked;
 
 /// A request that arrived.

@@ -1,7 +1,11 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Action, HttpServer, gzip_bomb};
+use super::{Action, HttpServer, Served, gzip_bomb};
 use crate::Gate;
 
 async fn connect(server: &HttpServer) -> TcpStream {
@@ -96,4 +100,19 @@ fn a_bomb_is_small() {
     let bomb = gzip_bomb(16 << 20);
     assert!(bomb.len() < 120 << 10, "{}", bomb.len());
     assert_eq!(&bomb[..3], [0x1f, 0x8b, 8]);
+}
+
+/// Break: leave the certificate's name out in `Certificate::make`.
+#[tokio::test]
+async fn a_fake_is_served_plain_and_with_tls() {
+    let echo = |request: Request<Bytes>| Response::new(Bytes::from(request.uri().path().to_owned()));
+    let plain = Served::plain(Arc::new(echo)).await;
+    let mut stream = TcpStream::connect(plain.url().trim_start_matches("http://")).await.unwrap();
+    stream.write_all(b"GET /plain HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert!(text.ends_with("/plain"), "{text}");
+    let tls = Served::tls(Arc::new(echo)).await;
+    assert!(tls.url().starts_with("https://localhost:"));
+    assert!(tls.ca_pem().contains("BEGIN CERTIFICATE"));
 }
