@@ -7,6 +7,7 @@
 
 mod aws_account;
 mod chain;
+mod chained;
 mod demo;
 mod edits;
 mod fake_aws;

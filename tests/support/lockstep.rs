@@ -119,6 +119,17 @@ impl Lockstep {
         }
     }
 
+    /// `lockstep serve` on this port of loopback, for who must know it before.
+    ///
+    /// # Panics
+    /// When it does not start; the message holds what it said.
+    pub fn start_on(self, port: u16) -> Running {
+        match self.listen_on(&format!("127.0.0.1:{port}")) {
+            Ok(running) => running,
+            Err(output) => panic!("lockstep serve did not start: {output:?}"),
+        }
+    }
+
     /// The same; how it ended when it did not start.
     ///
     /// # Errors
@@ -127,7 +138,11 @@ impl Lockstep {
     /// # Panics
     /// When the process can't be started at all, or says something else than where it listens.
     pub fn try_start(self) -> Result<Running, Output> {
-        let mut command = self.command(&["serve", "--json", "--listen", "127.0.0.1:0"]);
+        self.listen_on("127.0.0.1:0")
+    }
+
+    fn listen_on(self, address: &str) -> Result<Running, Output> {
+        let mut command = self.command(&["serve", "--json", "--listen", address]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut process = Process { child };
         let said = Collected::of(process.child.stderr.take().unwrap());

@@ -10,10 +10,11 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response};
 use lockstep_core::{
-    AuditRecord, Call, Clock, Error, ErrorKind, FrontDoor, Peer, Principal, Random, RequestId, Resolver, Result, Spawn,
+    AuditRecord, Call, Clock, Error, ErrorKind, FrontDoor, Hops, Peer, Principal, Random, RequestId, Resolver, Result,
+    Spawn,
 };
 
-use crate::guard::{Guard, Head};
+use crate::guard::{Guard, Head, Once};
 use crate::health::Readiness;
 use crate::native::Tags;
 use crate::parts::{ApiLimits, ApiParts, AwsSurface};
@@ -37,6 +38,8 @@ pub struct Api {
     guard: Guard,
     ids: RequestIds,
     tags: Tags,
+    /// This endpoint alone: what a request has come through that no other endpoint sent.
+    first_hop: Hops,
     limits: ApiLimits,
     aws: Option<AwsSurface>,
     readiness: Readiness,
@@ -48,6 +51,7 @@ pub struct Api {
 struct Admitted<'a> {
     row: &'static Row,
     target: Target<'a>,
+    hops: Hops,
     /// Where in the path the name begins.
     rest: usize,
 }
@@ -60,6 +64,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) head: Head<'a>,
     pub(crate) id: RequestId,
     pub(crate) who: Principal,
+    /// The endpoints that it has come through, this one included.
+    hops: Hops,
     pub(crate) body: Bytes,
 }
 
@@ -80,6 +86,7 @@ impl<'a> Exchange<'a> {
     /// The call that goes on to the resolver.
     pub(crate) fn call(&self, api: &Api) -> Call {
         let mut call = Call::new(api.clock.clone(), api.spawn.clone(), self.id.clone(), api.limits.request_time);
+        call.hops = self.hops.clone();
         if api.trace {
             call.trace = trace(self.head.trace.one());
         }
@@ -120,6 +127,7 @@ impl Api {
         Ok(Self {
             ids: RequestIds::new(&*parts.random),
             tags: Tags::new(key(&*parts.random)),
+            first_hop: Hops::default().through(&instance(&*parts.random))?,
             resolver: parts.resolver,
             clock: parts.clock,
             spawn: parts.spawn,
@@ -185,8 +193,8 @@ impl Api {
         id: RequestId,
         body: Bytes,
     ) -> Exchange<'a> {
-        let Admitted { row, target, rest } = admitted;
-        Exchange { row, target, rest, head, id, who: self.principal(peer), body }
+        let Admitted { row, target, hops, rest } = admitted;
+        Exchange { row, target, rest, head, id, who: self.principal(peer), hops, body }
     }
 
     /// What the cache holds, on the routes that read one secret.
@@ -247,7 +255,17 @@ impl Api {
         if head.body && row.methods != Methods::Post {
             return Err(Refusal::Body);
         }
-        Ok(Admitted { row, target, rest })
+        Ok(Admitted { row, target, hops: self.hops(head)?, rest })
+    }
+
+    /// The endpoints that a request has come through, and this one.
+    fn hops(&self, head: &Head<'_>) -> Result<Hops, Refusal> {
+        let before = match head.hops {
+            Once::Missing => return Ok(self.first_hop.clone()),
+            Once::One(text) => std::str::from_utf8(text).unwrap_or("\0"),
+            Once::Many => "\0",
+        };
+        Hops::parse(before).map_err(Refusal::Invalid)?.through(self.first_hop.as_str()).map_err(Refusal::Circle)
     }
 
     fn principal(&self, peer: &Peer) -> Principal {
@@ -339,6 +357,13 @@ fn key(random: &dyn Random) -> [u8; 64] {
     let mut key = [0; 64];
     random.fill(&mut key);
     key
+}
+
+/// What tells this endpoint from every other one, to other endpoints alone.
+fn instance(random: &dyn Random) -> String {
+    let mut id = [0; 8];
+    random.fill(&mut id);
+    format!("{:016x}", u64::from_le_bytes(id))
 }
 
 fn check_prefix(prefix: &str) -> Result<()> {

@@ -7,7 +7,7 @@ use http::header::HeaderName;
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use lockstep_auth::LocalToken;
-use lockstep_core::Peer;
+use lockstep_core::{HOPS_HEADER, Peer};
 
 use crate::refusal::Refusal;
 
@@ -50,6 +50,7 @@ pub(crate) struct Head<'a> {
     pub(crate) body: bool,
     pub(crate) request_id: Once<'a>,
     pub(crate) trace: Once<'a>,
+    pub(crate) hops: Once<'a>,
     /// `Cache-Control: no-cache` (or HTTP/1.0's `Pragma`).
     pub(crate) no_cache: bool,
     pub(crate) if_none_match: Option<&'a HeaderMap>,
@@ -85,6 +86,7 @@ impl Guard {
                 "origin" | "sec-fetch-site" => head.browser = true,
                 "x-request-id" => head.request_id.add(bytes),
                 "traceparent" => head.trace.add(bytes),
+                HOPS_HEADER => head.hops.add(bytes),
                 // Whatever a proxy adds, and what would make this connection another protocol's.
                 "forwarded" | "via" | "x-real-ip" | "upgrade" => head.forwarded = true,
                 other => {

@@ -34,7 +34,7 @@ const BUCKETS: [u64; 13] =
     [50, 100, 250, 500, 1_000, 5_000, 10_000, 50_000, 100_000, 250_000, 1_000_000, 2_500_000, 10_000_000];
 
 /// Why requests are refused before the resolver, as [`Refusal::code`](crate::refusal::Refusal::code) says it.
-pub(crate) const REFUSALS: [&str; 13] = [
+pub(crate) const REFUSALS: [&str; 14] = [
     "too_many_connections",
     "forwarded",
     "forbidden_host",
@@ -45,6 +45,7 @@ pub(crate) const REFUSALS: [&str; 13] = [
     "invalid_target",
     "no_such_route",
     "invalid_parameter",
+    "circle",
     "invalid_name",
     "invalid_reference",
     "other",

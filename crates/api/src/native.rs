@@ -144,6 +144,10 @@ fn write_time(json: &mut Json, key: &str, time: Option<UnixMillis>) {
 
 fn write_version(json: &mut Json, version: Option<&Version>) {
     json.text("version", version.map(|version| &*version.id));
+    if let Some(order) = version.and_then(|version| version.order) {
+        json.key("order");
+        json.number(order);
+    }
 }
 
 fn write_labels(json: &mut Json, labels: &[Box<str>]) {

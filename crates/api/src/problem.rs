@@ -7,7 +7,7 @@
 //! | `NotFound`, `VersionNotFound` | 404 | as the kind |
 //! | `Conflict`, `RotationInProgress`, `RotationNotConfigured`, `Disabled` | 409 | as the kind |
 //! | `Deleted`, `Destroyed` | 410 | as the kind |
-//! | `Config`, `Internal` | 500 | as the kind |
+//! | `Config`, `Internal` | 500 | as the kind; a circle of endpoints is 508 `circle` |
 //! | `Unsupported` | 501 | `unsupported` |
 //! | `Denied` by the provider | 502 | `provider_denied` |
 //! | `Unauthenticated` | 502 | `provider_unauthenticated` |
@@ -35,6 +35,10 @@ pub struct Problem {
     /// What it means, the same for every occurrence.
     pub title: &'static str,
 }
+
+/// Endpoints that ask each other.
+pub(crate) const CIRCLE: Problem =
+    Problem::new(StatusCode::LOOP_DETECTED, "circle", "The endpoints ask each other in a circle");
 
 impl Problem {
     pub(crate) const fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
@@ -81,6 +85,8 @@ pub fn problem_of(error: &Error) -> Problem {
         Kind::Disabled => (409, "The secret is disabled"),
         Kind::Deleted => (410, "The secret is deleted"),
         Kind::Destroyed => (410, "The secret is destroyed"),
+        // Whoever asked first is told the same, however many endpoints are in between.
+        Kind::Config if error.upstream_code() == Some(CIRCLE.code) => return CIRCLE,
         Kind::Config => (500, "The configuration is wrong"),
         Kind::Unsupported => (501, "The provider can't do this"),
         Kind::Decrypt => (502, "The provider can't decrypt the secret"),

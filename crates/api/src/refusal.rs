@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     Route,
     /// A parameter is wrong; the words are the AWS agent's where it has some.
     Parameter(Cow<'static, str>),
+    /// It has come through here already, or through too many endpoints.
+    Circle(Error),
     /// A name, alias, key or version does not parse.
     Invalid(Error),
 }
@@ -84,6 +86,7 @@ impl Refusal {
                 let problem = p(StatusCode::BAD_REQUEST, "invalid_parameter", "A parameter is not valid");
                 return (problem, text.clone());
             }
+            Self::Circle(error) => return (problem::CIRCLE, error.message().to_owned().into()),
             Self::Invalid(error) => return (problem::problem_of(error), error.message().to_owned().into()),
         };
         (problem, detail.into())
@@ -102,7 +105,7 @@ impl Refusal {
             Self::Target => "invalid path or query".into(),
             Self::Route => "Not found".into(),
             Self::Parameter(text) => text.clone(),
-            Self::Invalid(error) => error.message().to_owned().into(),
+            Self::Circle(error) | Self::Invalid(error) => error.message().to_owned().into(),
         }
     }
 
@@ -175,6 +178,7 @@ mod tests {
             Refusal::Target,
             Refusal::Route,
             Refusal::Parameter("missing parameter name".into()),
+            Refusal::Circle(Error::new(ErrorKind::Config, "a circle")),
             Refusal::Invalid(Error::new(ErrorKind::InvalidName, "the name is empty")),
             Refusal::Invalid(Error::new(ErrorKind::InvalidReference, "the key is empty")),
         ]
@@ -191,7 +195,7 @@ mod tests {
         for refusal in every() {
             let (text, problem) = (refusal.text_response(), refusal.problem_response(&"r".into()));
             assert_eq!(text.status(), problem.status(), "{refusal:?}");
-            assert!(text.status().is_client_error());
+            assert!(text.status().is_client_error() || matches!(refusal, Refusal::Circle(_)));
             assert!(!text.headers().contains_key("content-type"));
             let json: serde_json::Value = serde_json::from_slice(problem.body()).unwrap();
             assert_eq!(json["status"], problem.status().as_u16());

@@ -196,17 +196,10 @@ impl Config {
             warnings.push("there are several providers and no routes: only `alias://name` finds a secret".to_owned());
         }
         for (alias, provider) in &settings.providers {
-            let insecure = match provider {
-                settings::Provider::AwsSecretsManager(settings) => settings.insecure,
-                settings::Provider::AwsParameterStore(settings) => settings.insecure,
-                settings::Provider::Vault(settings) => settings.insecure,
-                settings::Provider::File(settings) => settings.insecure_permissions,
-                settings::Provider::Mock(_) => {
-                    warnings.push(format!("`{}` is a mock: its secrets are made up", alias.0));
-                    false
-                }
-            };
-            if insecure {
+            if matches!(provider, settings::Provider::Mock(_)) {
+                warnings.push(format!("`{}` is a mock: its secrets are made up", alias.0));
+            }
+            if provider.common().insecure {
                 warnings.push(format!("`{}` is told to be insecure", alias.0));
             }
         }

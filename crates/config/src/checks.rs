@@ -4,7 +4,7 @@ mod address;
 
 use std::time::Duration;
 
-use lockstep_core::{ErrorKind, Ttl};
+use lockstep_core::{Context, ErrorKind, Template, Ttl};
 
 use crate::problem::Problem;
 use crate::settings::{MockSecret, Provider, Settings, Tls, Upstream};
@@ -19,7 +19,7 @@ pub(crate) fn aliases(tree: &Node) -> Vec<String> {
 
 /// Looks at the whole.
 pub(crate) fn check(settings: &Settings, tree: &Node, aliases: &[String], problems: &mut Vec<Problem>) {
-    let mut checks = Checks { tree, problems };
+    let mut checks = Checks { tree, problems, context: (&settings.context).into() };
     checks.cache_and_freshness(settings);
     checks.listen(settings);
     checks.aws(settings, aliases);
@@ -41,6 +41,7 @@ const ZERO: Duration = Duration::ZERO;
 struct Checks<'a> {
     tree: &'a Node,
     problems: &'a mut Vec<Problem>,
+    context: Context,
 }
 
 impl Checks<'_> {
@@ -185,6 +186,11 @@ impl Checks<'_> {
             self.number(&format!("{key}.max_members"), members, 1000, 1_000_000);
         }
         self.upstream(&format!("{key}.upstream"), common.upstream);
+        if let Some(template) = common.name_template
+            && let Err(error) = Template::parse(template, &self.context)
+        {
+            self.wrong(&format!("{key}.name_template"), error.message());
+        }
         match provider {
             Provider::AwsSecretsManager(settings) => {
                 self.address(&format!("{key}.endpoint"), settings.endpoint.as_deref(), settings.insecure);
@@ -195,6 +201,10 @@ impl Checks<'_> {
                 self.tls(key, &settings.tls);
             }
             Provider::Vault(settings) => {
+                self.address(&format!("{key}.address"), Some(&settings.address), settings.insecure);
+                self.tls(key, &settings.tls);
+            }
+            Provider::Lockstep(settings) => {
                 self.address(&format!("{key}.address"), Some(&settings.address), settings.insecure);
                 self.tls(key, &settings.tls);
             }

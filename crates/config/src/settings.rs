@@ -23,6 +23,7 @@
 mod cache;
 mod host;
 mod provider;
+mod reach;
 mod route;
 mod upstream;
 mod words;
@@ -34,9 +35,10 @@ use serde::{Deserialize, Serialize};
 pub use self::cache::{Cache, Freshness, Journal};
 pub use self::host::{Audit, AuditHits, AuditSinkKind, Auth, Aws, Listen, Log, LogFormat, LogLevel, Metrics, Trace};
 pub use self::provider::{
-    AwsParameterStore, AwsSecretsManager, Common, File, Mock, MockSecret, MockValue, Need, Provider, Vault,
+    AwsParameterStore, AwsSecretsManager, Common, File, Lockstep, Mock, MockSecret, MockValue, Need, Provider, Vault,
     VaultAppRole, VaultAuth, VaultMount, VaultToken,
 };
+pub use self::reach::{Context, Only, Tag, Word};
 pub use self::route::Route;
 pub use self::upstream::{Tls, Upstream};
 pub use self::words::{AliasName, AllowRule, Credential, Glob, Reference};
@@ -55,6 +57,9 @@ pub struct Settings {
     pub freshness: Freshness,
     /// The providers, by alias. Without any, AWS Secrets Manager (`aws`) and Parameter Store (`ssm`) of `AWS_REGION`.
     pub providers: BTreeMap<AliasName, Provider>,
+    /// What the variables of name templates stand for.
+    #[serde(skip_serializing_if = "Context::is_empty")]
+    pub context: Context,
     /// Which providers answer which names. The first route that matches decides.
     pub routes: Vec<Route>,
     /// The endpoint.

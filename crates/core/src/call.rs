@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Clock, Cursor, Error, ErrorKind, RequestId, Result};
+use crate::{Clock, Cursor, Error, ErrorKind, Hops, RequestId, Result, Secret};
 
 /// A boxed future that runs on its own.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -33,13 +33,29 @@ pub struct Call {
     pub trace: TraceParent,
     /// The cursor that a cache further on must have applied before it answers from what it holds.
     pub min_cursor: Option<Cursor>,
+    /// The endpoints that it has come through.
+    pub hops: Hops,
+    /// Whether caches further on are left out too.
+    pub skip_caches: bool,
+    /// What the caller holds of the secret already: a provider that is told "unchanged" answers it again.
+    pub held: Option<Arc<Secret>>,
 }
 
 impl Call {
     /// A call that may take this long from now.
     pub fn new(clock: Arc<dyn Clock>, spawn: Arc<dyn Spawn>, request_id: impl Into<RequestId>, time: Duration) -> Self {
         let deadline = clock.monotonic().saturating_add(time);
-        Self { clock, spawn, deadline, request_id: request_id.into(), trace: TraceParent::default(), min_cursor: None }
+        Self {
+            clock,
+            spawn,
+            deadline,
+            request_id: request_id.into(),
+            trace: TraceParent::default(),
+            min_cursor: None,
+            hops: Hops::default(),
+            skip_caches: false,
+            held: None,
+        }
     }
 
     /// The same call with at most this much time left.
@@ -51,6 +67,16 @@ impl Call {
     /// A call of its own for background work: the same trace and id, its own time.
     pub fn detached(&self, time: Duration) -> Self {
         Self { deadline: self.clock.monotonic().saturating_add(time), ..self.clone() }
+    }
+
+    /// The same call, which caches further on are left out of when this one is.
+    pub(crate) fn skipping_caches(&self, skipped: bool) -> Self {
+        Self { skip_caches: self.skip_caches || skipped, ..self.clone() }
+    }
+
+    /// The same call of somebody who holds this already.
+    pub(crate) fn holding(&self, held: Option<Arc<Secret>>) -> Self {
+        Self { held, ..self.clone() }
     }
 
     /// Time left, by the monotonic clock.

@@ -17,6 +17,7 @@ mod call;
 mod error;
 mod freshness;
 mod front_door;
+mod hops;
 mod journal;
 mod key;
 mod ledger;
@@ -26,6 +27,7 @@ mod pattern;
 mod plan;
 mod ports;
 mod provider;
+mod reach;
 mod reference;
 mod rendition;
 mod request_id;
@@ -37,6 +39,7 @@ mod settings;
 mod structure;
 mod sync;
 mod target;
+mod template;
 mod time;
 mod upstream;
 mod value;
@@ -47,6 +50,7 @@ pub use self::audit::{AuditRecord, Outcome};
 pub use self::call::{Call, Spawn, Task, TraceParent};
 pub use self::error::{Error, ErrorKind, Operation, Result, Retry};
 pub use self::front_door::{FrontDoor, Peer};
+pub use self::hops::{HOPS_HEADER, Hops, MAX_HOPS};
 pub use self::journal::{Change, ChangeKind, ChangedName, Cursor, Feed, Journal, MemoryJournal, Source};
 pub use self::key::{KeyPath, KeyPathError, MAX_KEY_BYTES, MAX_KEY_DEPTH};
 pub use self::metrics::{CacheFound, Meter, MetricsSink};
@@ -58,17 +62,21 @@ pub use self::ports::{
     Transports,
 };
 pub use self::provider::{Capabilities, ChangeSource, GET_MANY_CONCURRENCY, Provider};
+pub use self::reach::Reach;
 pub use self::reference::{MAX_REFERENCE_BYTES, ReferenceError, ReferenceFault, SecretRef};
 pub use self::rendition::{Kept, Rendition};
 pub use self::request_id::RequestId;
-pub use self::resolver::{Answer, Ask, CacheStatus, Invalidation, Mount, Resolver, ResolverParts};
+pub use self::resolver::{Answer, Ask, CacheStatus, Described, Invalidation, Mount, Resolver, ResolverParts};
 pub use self::scope::{CanonicalId, Scope, ScopeParts};
-pub use self::secret::{Filter, Lease, Metadata, Page, Paged, Rotation, Secret, Version, VersionInfo, VersionState};
+pub use self::secret::{
+    Filter, Lease, Metadata, Page, Paged, Relay, Rotation, Secret, Version, VersionInfo, VersionState,
+};
 pub use self::selector::{MAX_SELECTOR_BYTES, Selector};
 pub use self::settings::{
     AuditHits, CacheSettings, Fallback, FreshnessSettings, OnOutage, Route, Ttl, UpstreamSettings,
 };
 pub use self::structure::{Bound, Excess, MAX_DEPTH, MAX_MEMBERS, Structure};
+pub use self::template::{Context, Segment, Template};
 pub use self::time::{Clock, Moment, Timeline, UnixMillis};
 pub use self::upstream::Upstream;
 pub use self::value::{Encoding, Field, Payload, SecretValue};

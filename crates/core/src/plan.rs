@@ -97,7 +97,8 @@ impl Planner {
             .iter()
             .map(|mount| {
                 let selector = classify(mount, ask.selector.as_deref())?;
-                let spelling = Spelling { alias: mount.alias.clone(), name: ask.name.clone(), selector };
+                let name = mount.named(&ask.name)?.into_owned();
+                let spelling = Spelling { alias: mount.alias.clone(), name, selector };
                 Ok(Candidate { mount: mount.clone(), spelling })
             })
             .collect::<Result<Vec<_>>>()?;

@@ -8,6 +8,7 @@ mod batch;
 mod control;
 mod fetch;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +18,12 @@ use crate::cache::{Cache, Entry, Outcome, Spelled};
 use crate::freshness::{Freshness, Standing};
 use crate::ledger::{Access, Ledger};
 use crate::plan::{Candidate, Plan, Planner, Rules, classify};
+use crate::template::named;
 use crate::{
     Action, Alias, AuditHits, AuditRecord, AuditSink, Authorizer, CacheFound, CacheSettings, Call, Clock, Cursor,
-    Error, ErrorKind, Fallback, FreshnessSettings, Meter, MetricsSink, Moment, OnOutage, Operation, Principal,
-    Provider, Random, RequestId, Resource, Result, Route, Secret, SecretName, SecretRef, Timeline, Ttl, UnixMillis,
+    Error, ErrorKind, Fallback, FreshnessSettings, Metadata, Meter, MetricsSink, Moment, OnOutage, Operation,
+    Principal, Provider, Random, Reach, RequestId, Resource, Result, Route, Secret, SecretName, SecretRef, Template,
+    Timeline, Ttl, UnixMillis,
 };
 
 /// A provider under its alias, with its upstream stack around it.
@@ -34,6 +37,22 @@ pub struct Mount {
     /// Whether somebody tells the journal of this provider's changes. If nobody does, a healthy journal says nothing
     /// about its values, and [`CacheSettings::ttl_with_journal`] is not for them.
     pub journaled: bool,
+    /// Makes the names that the provider is asked for out of those that are asked for.
+    pub template: Option<Template>,
+    /// What it may be asked for.
+    pub reach: Reach,
+}
+
+impl Mount {
+    /// A provider that is asked for everything by its own names, and of whose changes nobody tells.
+    pub fn new(alias: Alias, provider: Arc<dyn Provider>) -> Self {
+        Self { alias, provider, ttl: None, journaled: false, template: None, reach: Reach::default() }
+    }
+
+    /// The name that the provider is asked for.
+    pub(crate) fn named<'a>(&self, asked: &'a SecretName) -> Result<Cow<'a, SecretName>> {
+        named(self.template.as_ref(), asked)
+    }
 }
 
 /// What a [`Resolver`] is made of.
@@ -96,6 +115,15 @@ pub enum CacheStatus {
     Stale(ErrorKind),
 }
 
+/// What is known of a secret, and which provider said so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Described {
+    /// The provider that it came from.
+    pub provider: Alias,
+    /// What it said.
+    pub metadata: Metadata,
+}
+
 /// A released secret.
 #[derive(Clone)]
 pub struct Answer {
@@ -135,6 +163,19 @@ pub enum Invalidation {
     Name(SecretName),
     /// Every secret whose name begins like this, whole segments.
     Prefix(SecretName),
+}
+
+impl Invalidation {
+    /// The same in the names of one provider.
+    fn at(&self, mount: &Mount) -> Result<Self> {
+        match (self, &mount.template) {
+            (Self::Name(name), _) => Ok(Self::Name(mount.named(name)?.into_owned())),
+            (Self::Prefix(prefix), None) => Ok(Self::Prefix(prefix.clone())),
+            (Self::Prefix(prefix), Some(template)) => {
+                Ok(Self::Prefix(SecretName::parse(&template.prefix(prefix.as_str()))?))
+            }
+        }
+    }
 }
 
 /// The one way from a caller to a value. Cloning it shares it.
@@ -210,16 +251,18 @@ impl Resolver {
         let first = mounts.first()?;
         let mut policy = None;
         for mount in mounts {
-            policy = Some(inner.allow(who, Action::Get, &mount.alias, ask.name.as_str()).ok()?);
+            let name = mount.named(&ask.name).ok()?;
+            policy = Some(inner.allow(who, Action::Get, mount, name.as_str()).ok()?);
         }
         let standing = inner.standing_now(rules, now)?;
         let selector = classify(first, ask.selector.as_deref()).ok()?;
-        let spelled = Spelled { alias: &first.alias, name: &ask.name, selector: &selector };
+        let name = first.named(&ask.name).ok()?;
+        let spelled = Spelled { alias: &first.alias, name: &name, selector: &selector };
         let Held::Usable(found) = self.held(spelled, ask.skip_cache, rules, &standing, now) else { return None };
         // It is the same question when the provider calls it what the caller calls it.
         let released = &found.entry.secret.name;
-        if *released != ask.name {
-            inner.allow(who, Action::Get, &first.alias, released.as_str()).ok()?;
+        if *released != *name {
+            inner.allow(who, Action::Get, first, released.as_str()).ok()?;
         }
         if self.is_due_soon(&found.entry, &standing, now) {
             let candidate = Candidate { mount: first.clone(), spelling: spelled.into() };
@@ -252,7 +295,8 @@ impl Resolver {
         fetched: Option<Outcome>,
     ) -> Result<Answer> {
         let answer = self.chain(call, ask, plan, fetched).await?;
-        self.0.allow(who, Action::Get, &answer.alias, answer.secret.name.as_str()).map_err(|(error, _)| error)?;
+        let mount = self.0.planner.mount(&answer.alias)?;
+        self.0.allow(who, Action::Get, mount, answer.secret.name.as_str()).map_err(|(error, _)| error)?;
         Ok(answer)
     }
 
@@ -335,6 +379,12 @@ impl Resolver {
     }
 }
 
+/// The refusal of what the configuration lets nobody touch.
+fn out_of_reach(what: &str) -> Refused {
+    let message = format!("{what} is outside of what this provider may be asked for; look at its `only`");
+    (Error::new(ErrorKind::Denied, message), Some(Arc::from("only")))
+}
+
 /// An error and the policy that decided, if one did.
 type Refused = (Error, Option<Arc<str>>);
 
@@ -345,20 +395,32 @@ impl Inner {
         let plan = self.planner.plan(ask).map_err(|error| (error.during(Operation::Get).on(&ask.name), None))?;
         let mut policy = None;
         for Candidate { mount, spelling } in &plan.candidates {
-            let allowed = self.allow(who, Action::Get, &mount.alias, spelling.name.as_str());
+            let allowed = self.allow(who, Action::Get, mount, spelling.name.as_str());
             policy = Some(allowed.map_err(|(error, by)| (error.during(Operation::Get).on(&ask.name), by))?);
         }
         Ok((plan, policy.unwrap_or_else(|| Arc::from(""))))
     }
 
     /// Asks the authorizer; the policy that allowed, or the refusal.
-    fn allow(&self, who: &Principal, action: Action, alias: &Alias, name: &str) -> Result<Arc<str>, Refused> {
-        let decision = self.authorizer.decide(who, action, Resource { provider: alias, name });
+    fn allow(&self, who: &Principal, action: Action, mount: &Mount, name: &str) -> Result<Arc<str>, Refused> {
+        if !mount.reach.has_name(action, name) {
+            return Err(out_of_reach("the name"));
+        }
+        let decision = self.authorizer.decide(who, action, Resource { provider: &mount.alias, name });
         if decision.allowed {
             return Ok(decision.policy);
         }
         let message = format!("{} may not {} this secret; ask for a rule that allows it", who.id, action.as_str());
         Err((Error::new(ErrorKind::Denied, message), Some(decision.policy)))
+    }
+
+    /// Looks at the tags of a secret, where the reach has some, before anything else is asked about it.
+    async fn within(&self, call: &Call, mount: &Mount, name: &SecretName) -> Result<()> {
+        if mount.reach.tags.is_empty() {
+            return Ok(());
+        }
+        let metadata = mount.provider.describe(call, name).await?;
+        if mount.reach.has_tags(&metadata) { Ok(()) } else { Err(out_of_reach("a tag").0.on(name)) }
     }
 
     async fn standing(&self, call: &Call, rules: Rules) -> Standing {
@@ -384,7 +446,7 @@ impl Inner {
 
     fn answer(&self, mount: &Mount, found: &Found, now: Moment) -> Answer {
         let journal_is_healthy = self.freshness.as_ref().is_some_and(|freshness| freshness.is_healthy(now));
-        let age = now.since(found.entry.fetched).unwrap_or_default();
+        let age = now.since(found.entry.fetched).unwrap_or_default() + found.entry.secret.relay.age;
         Answer {
             alias: mount.alias.clone(),
             age,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::rendition::Kept;
-use crate::{CanonicalId, Payload, SecretName, SecretValue, UnixMillis};
+use crate::{CanonicalId, ErrorKind, Payload, SecretName, SecretValue, UnixMillis};
 
 /// The version that a value has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -49,6 +49,8 @@ pub struct Secret {
     pub lease: Option<Lease>,
     /// What only this provider has and a drop-in surface answers, such as Parameter Store's `Type`.
     pub attributes: BTreeMap<&'static str, Box<str>>,
+    /// How it was kept on its way here.
+    pub relay: Relay,
     /// What a surface has written of it.
     pub rendition: Kept,
 }
@@ -66,9 +68,19 @@ impl Secret {
             expires: None,
             lease: None,
             attributes: BTreeMap::new(),
+            relay: Relay::default(),
             rendition: Kept::default(),
         }
     }
+}
+
+/// What is known of an answer that another cache has kept before it came here (a chained Lockstep).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Relay {
+    /// How long ago it was asked for where it comes from. It counts here as well.
+    pub age: Duration,
+    /// Why it is past its time there, if it is: the failure that it stands in for.
+    pub stale: Option<ErrorKind>,
 }
 
 /// A secret that was made for one reader and lives for a while.

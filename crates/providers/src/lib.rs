@@ -10,11 +10,15 @@
 pub mod aws;
 #[cfg(feature = "file")]
 pub mod file;
+#[cfg(feature = "lockstep")]
+pub mod lockstep;
 #[cfg(feature = "mock")]
 pub mod mock;
 #[cfg(feature = "vault")]
 pub mod vault;
 
+#[cfg(feature = "lockstep")]
+mod address;
 #[cfg(feature = "remote")]
 mod body;
 #[cfg(feature = "remote")]
@@ -31,7 +35,7 @@ mod login;
 mod oauth;
 #[cfg(any(feature = "file", feature = "mock", feature = "vault"))]
 mod paging;
-#[cfg(any(feature = "file", feature = "mock"))]
+#[cfg(any(feature = "file", feature = "lockstep", feature = "mock"))]
 mod payload;
 #[cfg(feature = "remote")]
 mod ports;

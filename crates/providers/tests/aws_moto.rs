@@ -4,6 +4,9 @@
 #![cfg(all(feature = "aws-secrets-manager", feature = "aws-parameter-store"))]
 #![expect(clippy::unwrap_used, reason = "what the tests are set up by may panic like the tests themselves")]
 
+#[cfg(feature = "lockstep")]
+#[path = "aws_moto/chained.rs"]
+mod chained;
 #[path = "aws_moto/contract.rs"]
 mod contract;
 

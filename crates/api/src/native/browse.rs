@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::Response;
-use lockstep_core::{Filter, Metadata, VersionInfo, VersionState};
+use lockstep_core::{Described, Filter, VersionInfo, VersionState};
 
 use super::{alias, name, page, respond, write_labels, write_time, write_version};
 use crate::api::{Api, Exchange, Stop};
@@ -83,10 +83,12 @@ pub(super) async fn versions(api: &Api, exchange: &Exchange<'_>) -> Result<Respo
     Ok(respond(json.into_body()))
 }
 
-fn write_metadata(json: &mut Json, item: &Metadata) {
+fn write_metadata(json: &mut Json, described: &Described) {
+    let item = &described.metadata;
     json.open();
     json.text("name", Some(item.name.as_str()));
     json.text("id", Some(item.id.name.as_str()));
+    json.text("provider", Some(described.provider.as_str()));
     json.text("type", Some(&item.id.scope.parts().provider));
     write_version(json, item.version.as_ref());
     json.text("description", item.description.as_deref());

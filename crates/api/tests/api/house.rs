@@ -11,9 +11,9 @@ use lockstep_api::{Api, ApiLimits, ApiParts, AwsSurface, PrometheusMetrics, Row,
 use lockstep_auth::{LocalToken, TokenOrigin};
 use lockstep_core::{
     Action, Alias, AuditHits, AuditRecord, AuditSink, Authorizer, CacheSettings, Call, CanonicalId, Capabilities,
-    Decision, Error, ErrorKind, Filter, FreshnessSettings, FrontDoor, Journal, Metadata, MetricsSink, Mount, Operation,
-    Page, Paged, Payload, Peer, Principal, Provider, Resolver, ResolverParts, Resource, Result, Rotation, Scope,
-    ScopeParts, Secret, SecretName, Selector, TraceParent, UnixMillis, Version, VersionInfo, VersionState,
+    Decision, Error, ErrorKind, Filter, FreshnessSettings, FrontDoor, Hops, Journal, Metadata, MetricsSink, Mount,
+    Operation, Page, Paged, Payload, Peer, Principal, Provider, Resolver, ResolverParts, Resource, Result, Rotation,
+    Scope, ScopeParts, Secret, SecretName, Selector, TraceParent, UnixMillis, Version, VersionInfo, VersionState,
 };
 use lockstep_testkit::{ManualClock, TestEnv, TestFiles, TestRandom, TokioSpawn};
 
@@ -36,8 +36,8 @@ pub(crate) struct Shelf {
     scope: Scope,
     pub(crate) secrets: Mutex<BTreeMap<String, Answerer>>,
     pub(crate) calls: AtomicUsize,
-    /// Request id and trace of the last read.
-    pub(crate) seen: Mutex<(String, TraceParent)>,
+    /// Request id, trace and hops of the last read.
+    pub(crate) seen: Mutex<(String, TraceParent, Hops)>,
 }
 
 impl Shelf {
@@ -91,7 +91,7 @@ impl Provider for Shelf {
     }
     async fn get(&self, call: &Call, name: &SecretName, selector: &Selector) -> Result<Secret> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        *self.seen.lock().unwrap() = (call.request_id().to_string(), call.trace.clone());
+        *self.seen.lock().unwrap() = (call.request_id().to_string(), call.trace.clone(), call.hops.clone());
         match self.secrets.lock().unwrap().get(name.as_str()) {
             Some(answer) => answer(selector),
             None => Err(Error::new(ErrorKind::NotFound, "there is no such secret; look at its name")),
@@ -197,12 +197,8 @@ fn assemble(freshness: Option<FreshnessSettings>, change: impl FnOnce(&mut ApiPa
     shelf.put("bin", || Payload::binary(vec![0, 255, 1]), |secret| secret.version = Some(Version::number(3)));
     let metrics = Arc::new(PrometheusMetrics::new());
     let random = TestRandom::seeded(7);
-    let mount = |text: &str, provider: &Arc<Shelf>| Mount {
-        alias: alias(text),
-        provider: provider.clone(),
-        ttl: None,
-        journaled: true,
-    };
+    let mount =
+        |text: &str, provider: &Arc<Shelf>| Mount { journaled: true, ..Mount::new(alias(text), provider.clone()) };
     let resolver = Resolver::new(ResolverParts {
         clock: clock.clone(),
         random: random.clone(),

@@ -285,7 +285,7 @@ async fn id_and_trace_of_the_caller_travel_to_the_provider() {
     sent.headers_mut().insert("traceparent", trace.parse().unwrap());
     sent.headers_mut().insert("x-request-id", "req-7".parse().unwrap());
     assert_eq!(house.send(sent).await.header("x-request-id"), Some("req-7"));
-    let (id, seen) = house.shelf.seen.lock().unwrap().clone();
+    let (id, seen, _) = house.shelf.seen.lock().unwrap().clone();
     assert_eq!((&*id, seen.0.as_deref()), ("req-7", Some(trace)));
 }
 
@@ -298,6 +298,35 @@ async fn a_trace_that_is_switched_off_goes_no_further() {
     sent.headers_mut().insert("traceparent", trace.parse().unwrap());
     assert_eq!(house.send(sent).await.status, 200);
     assert_eq!(house.shelf.seen.lock().unwrap().1.0, None);
+}
+
+/// Break: leave `through` out of `Api::hops`, or `hops` out of `Exchange::call`.
+#[tokio::test]
+async fn endpoints_that_ask_each_other_in_a_circle_are_told_so_and_nobody_is_asked() {
+    let house = house();
+    let with = |hops: &'static str| {
+        let mut sent = request(Method::GET, "/api/v1/secrets/plain");
+        sent.headers_mut().insert("lockstep-hops", hops.parse().unwrap());
+        sent
+    };
+    assert_eq!(house.send(with("a1 b2")).await.status, 200);
+    let travelled = house.shelf.seen.lock().unwrap().2.as_str().to_owned();
+    let this = travelled.strip_prefix("a1 b2 ").unwrap().to_owned();
+    assert_eq!(this.len(), 16, "this endpoint has added itself");
+
+    let before = house.calls();
+    for around in [travelled, format!("{this} c3")] {
+        let said = house.send(with(around.leak())).await;
+        assert_eq!((said.status, said.json()["code"].as_str()), (508, Some("circle")), "{}", said.body);
+    }
+    for bad in ["a,b", "a  b", &"x ".repeat(20)] {
+        assert_eq!(house.send(with(bad.to_owned().leak())).await.status, 400, "{bad}");
+    }
+    let mut twice = with("a1");
+    twice.headers_mut().append("lockstep-hops", "b2".parse().unwrap());
+    assert_eq!(house.send(twice).await.status, 400);
+    assert_eq!(house.calls(), before);
+    assert!(house.audit().iter().any(|record| record.policy.as_deref() == Some("circle")));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lockstep_core::{
-    Alias, Answer, Ask, Call, ErrorKind, Filter, Metadata, Operation, Page, Paged, Principal, Resolver, SecretName,
+    Alias, Answer, Ask, Call, Described, ErrorKind, Filter, Operation, Page, Paged, Principal, Resolver, SecretName,
     SecretRef, VersionInfo, VersionState,
 };
 use lockstep_native::LogLevel;
@@ -139,8 +139,8 @@ pub(crate) async fn list(session: &Session, prefix: &str) -> Result<(), Failure>
         return session.output.json(&found.iter().map(metadata_json).collect());
     }
     let mut lines = String::new();
-    for metadata in &found {
-        let _ = writeln!(lines, "{}", printable(metadata.name.as_str()));
+    for described in &found {
+        let _ = writeln!(lines, "{}", printable(described.metadata.name.as_str()));
     }
     if found.is_empty() {
         session.output.note(if prefix.is_empty() { "there is no secret" } else { "no name begins like this" });
@@ -220,10 +220,11 @@ fn named(text: &str) -> Result<(Option<Alias>, SecretName), Failure> {
     Ok((reference.alias, reference.name))
 }
 
-fn metadata_json(metadata: &Metadata) -> Value {
+fn metadata_json(Described { provider, metadata }: &Described) -> Value {
     let time = |time: Option<lockstep_core::UnixMillis>| time.map(lockstep_core::UnixMillis::to_rfc3339);
     json!({
         "name": metadata.name.as_str(),
+        "provider": provider.as_str(),
         "id": metadata.id.name.as_str(),
         "version": metadata.version.as_ref().map(|version| &version.id),
         "description": metadata.description,

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "lockstep")]
+mod lockstep;
 mod missing;
 #[cfg(feature = "mock")]
 mod mock;
@@ -14,7 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lockstep_core::{
-    Alias, ChangeSource, Error, ErrorKind, MetricsSink, Mount, Provider as CoreProvider, Result, Upstream,
+    Alias, ChangeSource, Error, ErrorKind, MetricsSink, Mount, Provider as CoreProvider, Reach, Result, Template,
+    Upstream,
 };
 
 use super::{Built, Ports};
@@ -44,13 +47,20 @@ pub(super) fn build(config: &Config, ports: &Ports, metrics: &dyn MetricsSink) -
         let mut mount = |alias: &Alias, provider: &Provider| -> Result<()> {
             let (inner, source) = make(config, ports, &mut logins, alias, provider)?;
             let common = provider.common();
+            let reach = Reach::from(common.only);
+            if !reach.tags.is_empty() && !inner.capabilities().describe {
+                let message = "this provider can't tell the tags of a secret; leave `only.tags` out";
+                return Err(Error::new(ErrorKind::Config, message));
+            }
+            let context = (&config.settings().context).into();
+            let template = common.name_template.map(|text| Template::parse(text, &context)).transpose()?;
             let (clock, random) = (Arc::clone(&ports.clock), Arc::clone(&ports.random));
             let stack =
                 Upstream::new(alias.clone(), inner, common.upstream.into(), clock, random, metrics.meter(alias));
             let ttl = common.ttl.map(|ttl| lockstep_core::Ttl::new(ttl.get())).transpose()?;
             // The journal of one process hears of no changes but those that this process sees itself.
             let journaled = source.is_some();
-            built.mounts.push(Mount { alias: alias.clone(), provider: Arc::new(stack), ttl, journaled });
+            built.mounts.push(Mount { ttl, journaled, template, reach, ..Mount::new(alias.clone(), Arc::new(stack)) });
             built.sources.extend(source.map(|source| (alias.clone(), source)));
             Ok(())
         };
@@ -84,6 +94,8 @@ fn make(config: &Config, ports: &Ports, logins: &mut Logins, alias: &Alias, prov
         Provider::AwsParameterStore(settings) => aws::parameter_store(config, ports, logins, settings),
         #[cfg(feature = "vault")]
         Provider::Vault(settings) => vault::make(config, ports, settings),
+        #[cfg(feature = "lockstep")]
+        Provider::Lockstep(settings) => lockstep::make(config, ports, settings),
         #[cfg(feature = "file")]
         Provider::File(settings) => {
             use lockstep_providers::file::{FileChanges, FileProvider, FileSettings};

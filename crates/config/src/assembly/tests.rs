@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use lockstep_core::{
-    Alias, Ask, AuditRecord, AuditSink, Authorizer as _, ErrorKind, FrontDoor as _, Peer, Principal, SecretName,
+    Alias, Ask, AuditRecord, AuditSink, Authorizer as _, ErrorKind, Filter, FrontDoor as _, Page, Peer, Principal,
+    SecretName,
 };
 use lockstep_testkit::{
     FakeTransport, ManualClock, OneTransport, Reply, TestEnv, TestFiles, TestRandom, TestSigner, TokioSpawn,
@@ -171,4 +172,20 @@ async fn status(endpoint: &super::Endpoint, token: &str) -> u16 {
         .unwrap();
     let peer = Peer { address: Some("127.0.0.1:1".into()), ..Peer::default() };
     endpoint.call(&peer, request).await.status().as_u16()
+}
+
+/// Break: leave `template` or `reach` out of the `Mount` in `providers::build`.
+#[tokio::test]
+async fn a_template_makes_the_names_and_a_list_leads_back_to_them() {
+    let text = "[context]\nenvironment = \"prod\"\n[providers.m]\ntype = \"mock\"\n\
+                name_template = \"{environment}/{key}\"\nonly = { names = [\"prod/app/**\"] }\n\
+                [providers.m.secrets]\n\"prod/app/db\" = { versions = [\"one\"] }\n\"prod/other\" = { versions = [\"two\"] }\n";
+    let bench = bench(&[]);
+    let assembly = load(text, &[]).unwrap().assemble(&bench.ports).unwrap();
+    let (resolver, call, who) = (assembly.resolver, lockstep_testkit::call(&bench.clock), Principal::new("local"));
+    assert!(resolver.get(&call, &who, &ask("app/db")).await.is_ok());
+    assert_eq!(resolver.get(&call, &who, &ask("other")).await.unwrap_err().kind(), ErrorKind::Denied);
+    let listed = resolver.list(&call, &who, None, "", &Filter::default(), Page::default()).await.unwrap();
+    let names: Vec<_> = listed.items.iter().map(|item| item.metadata.name.as_str()).collect();
+    assert_eq!(names, ["app/db"], "it goes by the name that it can be asked for, and nothing else is shown");
 }

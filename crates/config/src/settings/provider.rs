@@ -2,7 +2,9 @@
 
 mod aws;
 mod file;
+mod lockstep;
 mod mock;
+mod shape;
 mod tagged;
 mod vault;
 
@@ -12,10 +14,11 @@ use lockstep_core::MAX_MEMBERS;
 
 pub use self::aws::{AwsParameterStore, AwsSecretsManager};
 pub use self::file::File;
+pub use self::lockstep::Lockstep;
 pub use self::mock::{Mock, MockSecret, MockValue};
 use self::tagged::tagged;
 pub use self::vault::{Vault, VaultAppRole, VaultAuth, VaultMount, VaultToken};
-use super::{Credential, Tls, Upstream};
+use super::{Credential, Only, Tls, Upstream};
 use crate::units::Period;
 
 tagged! {
@@ -27,6 +30,8 @@ tagged! {
         AwsParameterStore(AwsParameterStore) = "aws-parameter-store",
         /// HashiCorp Vault or OpenBao.
         Vault(Vault) = "vault",
+        /// Another Lockstep endpoint.
+        Lockstep(Lockstep) = "lockstep",
         /// A file of secrets.
         File(File) = "file",
         /// Made-up secrets and failures, for tests.
@@ -41,8 +46,14 @@ pub struct Common<'a> {
     pub upstream: &'a Upstream,
     /// Its TTL, instead of the cache's.
     pub ttl: Option<Period>,
+    /// Makes the names that it is asked for.
+    pub name_template: Option<&'a str>,
+    /// What it may be asked for.
+    pub only: &'a Only,
     /// Keys and items that an answer of it may have; nothing for what parses no answer.
     pub max_members: Option<u32>,
+    /// Whether it is told to be less careful than it would be.
+    pub insecure: bool,
     /// What has to be there before it can be asked, by the key that names it.
     pub needs: Vec<(&'static str, Need<'a>)>,
 }
@@ -56,20 +67,6 @@ pub enum Need<'a> {
     File(&'a Path),
 }
 
-impl<'a> Common<'a> {
-    fn new(upstream: &'a Upstream, ttl: Option<Period>) -> Self {
-        Self { upstream, ttl, max_members: None, needs: Vec::new() }
-    }
-
-    fn answers(self, max_members: u32) -> Self {
-        Self { max_members: Some(max_members), ..self }
-    }
-
-    fn needs(self, needs: Vec<(&'static str, Need<'a>)>) -> Self {
-        Self { needs, ..self }
-    }
-}
-
 impl Provider {
     /// What it has in common with every other one.
     pub fn common(&self) -> Common<'_> {
@@ -77,6 +74,7 @@ impl Provider {
             Self::AwsSecretsManager(settings) => settings.common(),
             Self::AwsParameterStore(settings) => settings.common(),
             Self::Vault(settings) => settings.common(),
+            Self::Lockstep(settings) => settings.common(),
             Self::File(settings) => settings.common(),
             Self::Mock(settings) => settings.common(),
         }

@@ -64,6 +64,8 @@ impl PartialEq for Glob {
     }
 }
 
+impl Eq for Glob {}
+
 impl<'de> Deserialize<'de> for Glob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;

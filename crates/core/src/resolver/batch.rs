@@ -100,7 +100,9 @@ impl Resolver {
         let Candidate { mount, spelling } = &plan.candidates[0];
         let capabilities = mount.provider.capabilities();
         // A read that may make a secret runs detached, on its own.
-        let fits = capabilities.batch && !capabilities.leased && !ask.skip_cache && self.0.settings.single_flight;
+        // What depends on a secret's tags is looked at before each of them is read.
+        let may_share = mount.reach.tags.is_empty() && !ask.skip_cache && self.0.settings.single_flight;
+        let fits = capabilities.batch && !capabilities.leased && may_share;
         if !fits || !self.must_fetch(spelling, plan.rules, standing) {
             return None;
         }

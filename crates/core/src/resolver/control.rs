@@ -1,9 +1,11 @@
 //! What needs no cached value: metadata, versions, lists, rotation, invalidation and checks. Each goes the same way:
 //! authorize, ask, record.
 
+use std::borrow::Cow;
+
 use futures_util::future::BoxFuture;
 
-use super::{Invalidation, Resolver};
+use super::{Described, Invalidation, Resolver};
 use crate::target::Target;
 use crate::{
     Action, Alias, Call, Error, ErrorKind, Filter, Metadata, Mount, Operation, Page, Paged, Principal, Result,
@@ -18,14 +20,19 @@ impl Resolver {
         who: &Principal,
         alias: Option<&Alias>,
         name: &SecretName,
-    ) -> Result<Metadata> {
+    ) -> Result<Described> {
         self.on_first(
             call,
             who,
             Action::Describe,
             (alias, name),
-            |call, mount, name| mount.provider.describe(call, name),
-            |metadata| Some(metadata.name.clone()),
+            |call, mount, name| {
+                Box::pin(async move {
+                    let metadata = mount.provider.describe(call, name).await?;
+                    Ok(Described { provider: mount.alias.clone(), metadata })
+                })
+            },
+            |described: &Described| Some(described.metadata.name.clone()),
         )
         .await
     }
@@ -68,7 +75,13 @@ impl Resolver {
                 |_| None,
             )
             .await?;
-        self.0.drop_matching(alias, &Invalidation::Name(name.clone()));
+        let mounts = self.0.planner.mounts().iter().filter(|mount| alias.is_none_or(|alias| mount.alias == *alias));
+        for mount in mounts {
+            // What a template can't make a name of is not held under one.
+            if let Ok(what) = Invalidation::Name(name.clone()).at(mount) {
+                self.0.drop_matching(Some(&mount.alias), &what);
+            }
+        }
         Ok(rotated)
     }
 
@@ -81,18 +94,27 @@ impl Resolver {
         prefix: &str,
         filter: &Filter,
         page: Page,
-    ) -> Result<Paged<Metadata>> {
+    ) -> Result<Paged<Described>> {
         let access = self.access(call.request_id(), who, Action::List, prefix, alias);
-        let (mount, policy) = match self.listed_mount(alias).map_err(|error| (error, None)).and_then(|mount| {
-            let policy = self.0.allow(who, Action::List, &mount.alias, prefix)?;
-            Ok((mount, policy))
+        let (mount, prefix, policy) = match self.listed_mount(alias).map_err(|error| (error, None)).and_then(|mount| {
+            let prefix = mount.template.as_ref().map_or(Cow::Borrowed(prefix), |made| Cow::Owned(made.prefix(prefix)));
+            let policy = self.0.allow(who, Action::List, mount, &prefix)?;
+            Ok((mount, prefix, policy))
         }) {
             Ok(found) => found,
             Err((error, policy)) => return self.0.ledger.record(&access, Err(error.during(Operation::List)), policy),
         };
-        let result = mount.provider.list(call, prefix, filter, page).await.map(|mut listed| {
-            listed.items.retain(|item| self.0.allow(who, Action::Describe, &mount.alias, item.name.as_str()).is_ok());
-            listed
+        let filter = Filter { tags: filter.tags.iter().chain(&mount.reach.tags).cloned().collect() };
+        let result = mount.provider.list(call, &prefix, &filter, page).await.map(|listed| {
+            let shown = |mut metadata: Metadata| {
+                self.0.allow(who, Action::Describe, mount, metadata.name.as_str()).ok()?;
+                if let Some(template) = &mount.template {
+                    // It goes by the name that it can be asked for.
+                    metadata.name = template.key(metadata.name.as_str())?;
+                }
+                Some(Described { provider: mount.alias.clone(), metadata })
+            };
+            Paged { items: listed.items.into_iter().filter_map(shown).collect(), next: listed.next }
         });
         self.0.ledger.record(&access, result, Some(policy))
     }
@@ -113,16 +135,21 @@ impl Resolver {
             let unknown = Error::new(ErrorKind::InvalidReference, "there is no provider of this alias");
             return self.0.ledger.record(&access, Err(unknown.during(Operation::Invalidate)), None);
         }
-        let allowed = named()
-            .try_fold(None, |_, mount| self.0.allow(who, Action::Invalidate, &mount.alias, name.as_str()).map(Some));
-        match allowed {
-            Err((error, policy)) => self.0.ledger.record(&access, Err(error.during(Operation::Invalidate)), policy),
-            Ok(policy) => {
-                let dropped = self.0.drop_matching(alias, what);
-                self.tidy(call);
-                self.0.ledger.record(&access, Ok(dropped), policy)
-            }
+        let mut policy = None;
+        let mut asked = Vec::new();
+        let allowed = named().try_for_each(|mount| {
+            let what = what.at(mount).map_err(|error| (error, None))?;
+            let (Invalidation::Name(name) | Invalidation::Prefix(name)) = &what;
+            policy = Some(self.0.allow(who, Action::Invalidate, mount, name.as_str())?);
+            asked.push((mount, what));
+            Ok(())
+        });
+        if let Err((error, policy)) = allowed {
+            return self.0.ledger.record(&access, Err(error.during(Operation::Invalidate)), policy);
         }
+        let dropped = asked.iter().map(|(mount, what)| self.0.drop_matching(Some(&mount.alias), what)).sum();
+        self.tidy(call);
+        self.0.ledger.record(&access, Ok(dropped), policy)
     }
 
     /// Asks every provider whether it answers.
@@ -157,7 +184,11 @@ impl Resolver {
         };
         let mut policy = None;
         for mount in mounts {
-            match self.0.allow(who, action, &mount.alias, name.as_str()) {
+            let allowed = match mount.named(name) {
+                Ok(name) => self.0.allow(who, action, mount, name.as_str()),
+                Err(error) => Err((error, None)),
+            };
+            match allowed {
                 Ok(by) => policy = Some(by),
                 Err((error, by)) => return self.0.ledger.record(&access, Err(error.on(name)), by),
             }
@@ -166,10 +197,15 @@ impl Resolver {
         let asked = if action == Action::Rotate { &mounts[..1] } else { mounts };
         let mut failed: Option<Error> = None;
         for mount in asked {
-            match ask(call, mount, name).await {
+            let asked = async {
+                let name = mount.named(name)?;
+                self.0.within(call, mount, &name).await?;
+                ask(call, mount, &name).await
+            };
+            match asked.await {
                 Ok(value) => {
                     let allowed = match answered(&value) {
-                        Some(name) => self.0.allow(who, action, &mount.alias, name.as_str()).map(Some),
+                        Some(name) => self.0.allow(who, action, mount, name.as_str()).map(Some),
                         None => Ok(policy),
                     };
                     return match allowed {

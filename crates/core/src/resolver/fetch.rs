@@ -9,7 +9,7 @@ use crate::cache::{self, Entry, Leader, LeaseState, Miss, Outcome, Role, Spelled
 use crate::freshness::{Expected, Freshness, Standing, Verdict};
 use crate::plan::{Candidate, Rules};
 use crate::target::Target;
-use crate::{Call, Error, ErrorKind, Moment, OnOutage, Result, Secret, Selector, Ttl};
+use crate::{Call, Error, ErrorKind, Moment, OnOutage, Relay, Result, Secret, Selector, Ttl};
 
 /// How often an answer from before a Change is asked for again before that is the answer.
 const LAG_ATTEMPTS: u32 = 3;
@@ -110,7 +110,9 @@ impl Resolver {
             _ if !due && !expired && !skipped => {
                 let status = match standing {
                     Standing::Unconfirmed(error) => CacheStatus::Stale(error.kind()),
-                    Standing::Confirmed | Standing::Unjournaled => CacheStatus::Hit,
+                    Standing::Confirmed | Standing::Unjournaled => {
+                        entry.secret.relay.stale.map_or(CacheStatus::Hit, CacheStatus::Stale)
+                    }
                 };
                 Held::Usable(Found { entry, status, stands_in: false })
             }
@@ -174,6 +176,7 @@ impl Resolver {
     /// Fetches, or waits for whoever does.
     async fn fetch(&self, call: &Call, candidate: &Candidate, rules: Rules, skip_cache: bool) -> Result<Found> {
         let mints = candidate.mount.provider.mints(&candidate.spelling.name);
+        let call = &call.skipping_caches(skip_cache);
         // Who wants what the provider has *now* can't share a fetch that began before.
         if (skip_cache || !self.0.settings.single_flight) && !mints {
             if let Some(error) = self.lag(&candidate.spelling).filter(|_| !skip_cache) {
@@ -232,7 +235,11 @@ impl Resolver {
         let (mut repeated, mut lagged) = (false, 0);
         loop {
             let attempt = self.attempt(rules, repeated);
-            let answer = mount.provider.get(call, &spelling.name, &spelling.selector).await;
+            let held = self.0.cache.get(spelling.into()).map(|entry| entry.secret.clone());
+            let answer = match self.0.within(call, mount, &spelling.name).await {
+                Ok(()) => mount.provider.get(&call.holding(held), &spelling.name, &spelling.selector).await,
+                Err(error) => Err(error),
+            };
             match self.settle(call, candidate, attempt, answer).await {
                 Settled::Done(outcome) => {
                     self.tidy(call);
@@ -405,7 +412,12 @@ impl Resolver {
             };
             let off = settings.ttl == Ttl::ZERO && own.is_none() || own == Some(Ttl::ZERO);
             let ttl = if off { Duration::ZERO } else { ttl };
-            [Some(ttl.mul_f64(factor)), advisory, settle].into_iter().flatten().min().unwrap_or_default()
+            // What another cache has kept has used up some of its time already.
+            let relayed = (secret.relay != Relay::default()).then(|| match secret.relay.stale {
+                Some(_) => cache::EXPIRY_FLOOR,
+                None => ttl.saturating_sub(secret.relay.age).max(cache::EXPIRY_FLOOR),
+            });
+            [Some(ttl.mul_f64(factor)), relayed, advisory, settle].into_iter().flatten().min().unwrap_or_default()
         };
         let lease = secret.lease.as_ref().map(|lease| {
             Mutex::new(LeaseState { granted: began, duration: lease.duration, renewable: lease.renewable, tried: None })
@@ -414,7 +426,7 @@ impl Resolver {
             size: cache::entry_size(&secret),
             ttl: time(settings.ttl),
             ttl_with_journal: time(if candidate.mount.journaled { settings.ttl_with_journal } else { settings.ttl }),
-            max_stale: settings.max_stale,
+            max_stale: settings.max_stale.saturating_sub(secret.relay.age),
             // What is fetched again when it has settled is not fetched before: it would be as doubtful as now.
             refresh_ahead: if settle.is_some() { Duration::ZERO } else { settings.refresh_ahead },
             fetched: began,
@@ -443,7 +455,8 @@ impl Resolver {
 impl Found {
     /// What a provider has just answered.
     fn fetched(entry: Arc<Entry>) -> Self {
-        let status = entry.unconfirmed.map_or(CacheStatus::Miss, CacheStatus::Stale);
+        let why = entry.unconfirmed.or(entry.secret.relay.stale);
+        let status = why.map_or(CacheStatus::Miss, CacheStatus::Stale);
         Self { entry, status, stands_in: false }
     }
 }

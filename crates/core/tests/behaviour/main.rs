@@ -11,6 +11,8 @@ mod freshness;
 mod lag;
 mod lease;
 mod promise;
+mod relay;
 mod slow;
+mod template;
 mod upstream;
 mod world;

@@ -10,8 +10,8 @@ use lockstep_core::{
     Action, Alias, Answer, Ask, AuditHits, AuditRecord, AuditSink, Authorizer, CacheFound, CacheSettings, Call,
     CanonicalId, Capabilities, Change, ChangeKind, ChangedName, Clock, Cursor, Decision, Error, ErrorKind, Feed,
     FreshnessSettings, Journal, Lease, MemoryJournal, Metadata, Meter, MetricsSink, Mount, OnOutage, Operation,
-    Payload, Principal, Provider, Resolver, ResolverParts, Resource, Result, Route, Scope, ScopeParts, Secret,
-    SecretName, SecretValue, Selector, Source, UnixMillis, Upstream, UpstreamSettings, Version,
+    Payload, Principal, Provider, Reach, Resolver, ResolverParts, Resource, Result, Route, Scope, ScopeParts, Secret,
+    SecretName, SecretValue, Selector, Source, Template, UnixMillis, Upstream, UpstreamSettings, Version,
 };
 use lockstep_testkit::{ManualClock, TestRandom, TokioSpawn};
 use tokio::sync::Semaphore;
@@ -30,8 +30,13 @@ pub(crate) struct Backend {
     answer: Mutex<Answering>,
     pub(crate) calls: AtomicUsize,
     pub(crate) batches: AtomicUsize,
+    /// Values that were asked for.
+    reads: AtomicUsize,
+    tags: Mutex<BTreeMap<String, BTreeMap<String, String>>>,
     pub(crate) revoked: Mutex<Vec<String>>,
     pub(crate) renewed: AtomicUsize,
+    /// The call of the last single read.
+    pub(crate) asked_with: Mutex<Option<Call>>,
     gate: Semaphore,
     arrived: Semaphore,
     stalled: Mutex<Option<Arc<Semaphore>>>,
@@ -58,8 +63,11 @@ impl Backend {
             answer: Mutex::new(Box::new(answer)),
             calls: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
+            reads: AtomicUsize::new(0),
+            tags: Mutex::default(),
             revoked: Mutex::default(),
             renewed: AtomicUsize::new(0),
+            asked_with: Mutex::default(),
             gate: Semaphore::new(OPEN),
             arrived: Semaphore::new(0),
             stalled: Mutex::default(),
@@ -104,6 +112,15 @@ impl Backend {
         self.calls.load(Ordering::SeqCst)
     }
 
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    /// Tags a secret.
+    pub(crate) fn tag(&self, name: &str, tags: BTreeMap<String, String>) {
+        self.tags.lock().unwrap().insert(name.to_owned(), tags);
+    }
+
     pub(crate) fn batches(&self) -> usize {
         self.batches.load(Ordering::SeqCst)
     }
@@ -132,7 +149,9 @@ impl Provider for Backend {
     fn mints(&self, _name: &SecretName) -> bool {
         self.capabilities.leased
     }
-    async fn get(&self, _call: &Call, name: &SecretName, selector: &Selector) -> Result<Secret> {
+    async fn get(&self, call: &Call, name: &SecretName, selector: &Selector) -> Result<Secret> {
+        *self.asked_with.lock().unwrap() = Some(call.clone());
+        self.reads.fetch_add(1, Ordering::SeqCst);
         // What a provider answers is what was true when the call arrived.
         let answer = self.next(name, selector);
         self.pass().await;
@@ -140,6 +159,7 @@ impl Provider for Backend {
     }
     async fn get_many(&self, _call: &Call, wanted: &[(SecretName, Selector)]) -> Vec<Result<Secret>> {
         self.batches.fetch_add(1, Ordering::SeqCst);
+        self.reads.fetch_add(wanted.len(), Ordering::SeqCst);
         let answers = wanted.iter().map(|(name, selector)| self.next(name, selector)).collect();
         self.pass().await;
         answers
@@ -149,7 +169,8 @@ impl Provider for Backend {
             return Err(Error::unsupported("describe"));
         }
         let secret = self.next(name, &Selector::Current)?;
-        Ok(Metadata::new(secret.id, secret.name))
+        let tags = self.tags.lock().unwrap().get(name.as_str()).cloned().unwrap_or_default();
+        Ok(Metadata { tags, ..Metadata::new(secret.id, secret.name) })
     }
     async fn renew(&self, _call: &Call, lease: &Lease) -> Result<Lease> {
         self.renewed.fetch_add(1, Ordering::SeqCst);
@@ -324,6 +345,8 @@ pub(crate) struct Build {
     pub(crate) mounts: Vec<(&'static str, Arc<Backend>)>,
     pub(crate) cache: CacheSettings,
     pub(crate) routes: Vec<Route>,
+    pub(crate) template: Option<Template>,
+    pub(crate) reach: Reach,
     pub(crate) journaled: bool,
     pub(crate) on_outage: OnOutage,
     pub(crate) audit_hits: AuditHits,
@@ -348,6 +371,8 @@ impl Build {
             mounts: mounts.iter().map(|(text, backend)| (*text, Arc::clone(backend))).collect(),
             cache: CacheSettings { jitter: false, refresh_ahead: Duration::ZERO, ..CacheSettings::default() },
             routes: vec![route],
+            template: None,
+            reach: Reach::default(),
             journaled: false,
             on_outage: OnOutage::Serve,
             audit_hits: AuditHits::Summary,
@@ -379,18 +404,21 @@ impl Build {
         let mounts = self
             .mounts
             .into_iter()
-            .map(|(text, backend)| Mount {
-                alias: alias(text),
-                provider: Arc::new(Upstream::new(
+            .map(|(text, backend)| {
+                let upstream = Upstream::new(
                     alias(text),
                     backend,
                     self.upstream.clone(),
                     clock.clone(),
                     random.clone(),
                     numbers.clone(),
-                )),
-                ttl: None,
-                journaled: self.journaled,
+                );
+                Mount {
+                    journaled: self.journaled,
+                    template: self.template.clone(),
+                    reach: self.reach.clone(),
+                    ..Mount::new(alias(text), Arc::new(upstream))
+                }
             })
             .collect();
         let resolver = Resolver::new(ResolverParts {

@@ -87,15 +87,23 @@ impl<P: Provider> Provider for Cut<P> {
     }
 }
 
-struct Secrets {
+pub(super) struct Secrets {
     aws: Aws,
     provider: Box<dyn Provider>,
     prefix: String,
+    pub(super) selectors: Vec<(&'static str, Selector)>,
 }
 
 impl Secrets {
-    fn on(aws: Aws, provider: Box<dyn Provider>) -> Self {
-        Self { provider, prefix: format!("{}/", unique("contract")), aws }
+    pub(super) fn on(aws: Aws, provider: Box<dyn Provider>) -> Self {
+        let id = "0a1b2c3d-0000-4000-8000-000000000001";
+        let selectors = vec![
+            (id, Selector::Id(id.into())),
+            ("AWSPENDING", Selector::Label("AWSPENDING".into())),
+            ("AWSCURRENT", Selector::Current),
+            ("3", Selector::Label("3".into())),
+        ];
+        Self { provider, prefix: format!("{}/", unique("contract")), aws, selectors }
     }
 }
 
@@ -148,13 +156,7 @@ impl Harness for Secrets {
     }
 
     fn selectors(&self) -> Vec<(&'static str, Selector)> {
-        let id = "0a1b2c3d-0000-4000-8000-000000000001";
-        vec![
-            (id, Selector::Id(id.into())),
-            ("AWSPENDING", Selector::Label("AWSPENDING".into())),
-            ("AWSCURRENT", Selector::Current),
-            ("3", Selector::Label("3".into())),
-        ]
+        self.selectors.clone()
     }
 
     fn spellings(&self, secret: &Secret) -> Vec<SecretName> {

@@ -5,23 +5,19 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Common, Upstream};
+use super::shape::{Needs, provider};
 use crate::units::Period;
 
-/// Made-up secrets and failures, for tests and dry runs. Never write a real secret here.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default, deny_unknown_fields)]
-pub struct Mock {
-    /// Its secrets, by name.
-    pub secrets: BTreeMap<String, MockSecret>,
-    /// How long every call takes.
-    pub delay: Period,
-    /// Instead of `cache.ttl` and `cache.ttl_with_journal`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ttl: Option<Period>,
-    /// The layers around the provider.
-    pub upstream: Upstream,
+provider! {
+    /// Made-up secrets and failures, for tests and dry runs. Never write a real secret here.
+    pub struct Mock {
+        /// Its secrets, by name.
+        #[serde(default)]
+        pub secrets: BTreeMap<String, MockSecret>,
+        /// How long every call takes.
+        #[serde(default)]
+        pub delay: Period,
+    }
 }
 
 /// One secret of a mock.
@@ -57,8 +53,4 @@ impl Serialize for MockValue {
     }
 }
 
-impl Mock {
-    pub(super) fn common(&self) -> Common<'_> {
-        Common::new(&self.upstream, self.ttl)
-    }
-}
+impl Needs for Mock {}

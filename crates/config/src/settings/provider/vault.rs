@@ -4,40 +4,24 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Common, Credential, Need, Tls, Upstream, members, tagged};
-use crate::units::Period;
+use super::shape::{Needs, provider};
+use super::{Credential, Need, tagged};
 
-/// HashiCorp Vault or OpenBao.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Vault {
-    /// The server, such as `https://vault.internal:8200`.
-    pub address: String,
-    /// The namespace, such as `team/prod`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
-    /// How to log in; without it, the token in the variable `VAULT_TOKEN`.
-    #[serde(default)]
-    pub auth: VaultAuth,
-    /// What is mounted where (mount path -> kind), for policies that do not let Lockstep find out by itself.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub mounts: BTreeMap<String, VaultMount>,
-    /// Allows `http://` to other hosts than this one.
-    #[serde(default)]
-    pub insecure: bool,
-    /// Keys and items that an answer may have, in all; from 1000 to 1000000.
-    #[serde(default = "members")]
-    pub max_members: u32,
-    /// Instead of `cache.ttl` and `cache.ttl_with_journal`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ttl: Option<Period>,
-    /// Whom TLS trusts, and what it shows.
-    #[serde(default, skip_serializing_if = "Tls::is_default")]
-    pub tls: Tls,
-    /// The layers around the provider.
-    #[serde(default)]
-    pub upstream: Upstream,
+provider! {
+    /// HashiCorp Vault or OpenBao.
+    pub struct Vault asks {
+        /// The server, such as `https://vault.internal:8200`.
+        pub address: String,
+        /// The namespace, such as `team/prod`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub namespace: Option<String>,
+        /// How to log in; without it, the token in the variable `VAULT_TOKEN`.
+        #[serde(default)]
+        pub auth: VaultAuth,
+        /// What is mounted where (mount path -> kind), for policies that do not let Lockstep find out by itself.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        pub mounts: BTreeMap<String, VaultMount>,
+    }
 }
 
 tagged! {
@@ -106,8 +90,8 @@ pub enum VaultMount {
     Dynamic,
 }
 
-impl Vault {
-    pub(super) fn common(&self) -> Common<'_> {
-        Common::new(&self.upstream, self.ttl).answers(self.max_members).needs(self.auth.needs())
+impl Needs for Vault {
+    fn needs(&self) -> Vec<(&'static str, Need<'_>)> {
+        self.auth.needs()
     }
 }
