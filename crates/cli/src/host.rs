@@ -9,8 +9,8 @@ use lockstep_config::settings::{AuditSinkKind, LogFormat};
 use lockstep_config::{Config, Document, Format, Ports};
 use lockstep_core::{AuditRecord, AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random};
 use lockstep_native::{
-    AuditLines, HttpTransports, LocalFiles, LogLevel, OsRandom, ProcessEnv, RingSigner, SystemClock, TokioSpawn,
-    TransportSettings,
+    AuditLines, HttpTransports, LocalFiles, LogLevel, NoBindings, OsRandom, ProcessEnv, RingSigner, SystemClock,
+    TokioSpawn, TransportSettings,
 };
 
 use crate::arguments::Everywhere;
@@ -96,6 +96,7 @@ impl Host {
             files: Arc::clone(&self.files),
             random: Arc::clone(&self.random),
             signer: Arc::new(RingSigner),
+            bindings: Arc::new(NoBindings),
             spawn: self.spawn.clone(),
             audit,
         })

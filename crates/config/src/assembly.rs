@@ -15,9 +15,9 @@ use lockstep_api::PrometheusMetrics;
 use lockstep_auth::AllowList;
 pub use lockstep_auth::TokenOrigin;
 use lockstep_core::{
-    Alias, AuditHits, AuditSink, CacheSettings, ChangeSource, Clock, Env, Error, Files, FreshnessSettings, Journal,
-    MemoryJournal, Meter, MetricsSink, Mount, Random, Resolver, ResolverParts, Route, SecretRef, Signer, Spawn,
-    Transports, Ttl,
+    Alias, AuditHits, AuditSink, Bindings, CacheSettings, ChangeSource, Clock, Env, Error, Files, FreshnessSettings,
+    Journal, MemoryJournal, Meter, MetricsSink, Mount, Random, Resolver, ResolverParts, Route, SecretRef, Signer,
+    Spawn, Transports, Ttl,
 };
 
 pub use self::endpoint::Endpoint;
@@ -47,6 +47,8 @@ pub struct Ports {
     pub random: Arc<dyn Random>,
     /// Assertions that are signed with a key of ours.
     pub signer: Arc<dyn Signer>,
+    /// What is bound to the process.
+    pub bindings: Arc<dyn Bindings>,
     /// Background work.
     pub spawn: Arc<dyn Spawn>,
     /// Where audit records go: what the host made of `audit.sink`.

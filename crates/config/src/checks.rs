@@ -214,6 +214,8 @@ impl Checks<'_> {
                 }
                 self.period(&format!("{key}.poll"), settings.poll, MILLIS(10), HOURS(1));
             }
+            // What is bound is for the host to say.
+            Provider::CloudflareSecretsStore(_) => {}
             Provider::Mock(settings) => {
                 self.period(&format!("{key}.delay"), settings.delay, ZERO, HOURS(1));
                 for (name, secret) in &settings.secrets {

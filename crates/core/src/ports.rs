@@ -126,6 +126,23 @@ pub trait Signer: Send + Sync {
     async fn sign(&self, key: &SecretValue, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>>;
 }
 
+/// What a host has bound to this process by name, and nothing else can read (Cloudflare's bindings).
+#[async_trait]
+pub trait Bindings: Send + Sync {
+    /// Whether this host has bindings at all.
+    ///
+    /// # Errors
+    /// `Unsupported` when it has none.
+    fn available(&self) -> Result<()>;
+
+    /// The secret behind a binding.
+    ///
+    /// # Errors
+    /// `Unsupported` from a host without bindings, `Config` when nothing is bound to the name, `Unavailable` when what
+    /// is bound can't be read now: a host does not tell a missing secret from one that it fails to read.
+    async fn secret(&self, binding: &str) -> Result<SecretValue>;
+}
+
 /// A number in `0.0..1.0` from a source of random bytes.
 pub(crate) fn fraction(random: &dyn Random) -> f64 {
     let mut bytes = [0; 4];

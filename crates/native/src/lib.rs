@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod bindings;
 mod clock;
 mod env;
 mod files;
@@ -22,6 +23,7 @@ mod tls;
 mod transport;
 
 pub use self::audit::AuditLines;
+pub use self::bindings::NoBindings;
 pub use self::clock::SystemClock;
 pub use self::env::ProcessEnv;
 pub use self::files::LocalFiles;

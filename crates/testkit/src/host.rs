@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lockstep_core::{
-    Call, Clock, Env, Error, ErrorKind, FileContent, FileStamp, Files, Random, Result, SecretValue, SignatureAlgorithm,
-    Signer, Spawn, Task, UnixMillis,
+    Bindings, Call, Clock, Env, Error, ErrorKind, FileContent, FileStamp, Files, Random, Result, SecretValue,
+    SignatureAlgorithm, Signer, Spawn, Task, UnixMillis,
 };
 use zeroize::Zeroizing;
 
@@ -165,6 +165,40 @@ pub struct TestSigner;
 impl Signer for TestSigner {
     async fn sign(&self, _: &SecretValue, algorithm: SignatureAlgorithm, _: &[u8]) -> Result<Vec<u8>> {
         Ok(algorithm.name().into())
+    }
+}
+
+/// Bindings in memory. What is not set can't be read now.
+#[derive(Debug, Default)]
+pub struct TestBindings(Mutex<BTreeMap<String, String>>);
+
+impl TestBindings {
+    /// These bindings.
+    pub fn of(bindings: &[(&str, &str)]) -> Arc<Self> {
+        let map = bindings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Arc::new(Self(Mutex::new(map)))
+    }
+
+    /// Binds a value.
+    pub fn set(&self, binding: &str, value: &str) {
+        locked(&self.0).insert(binding.to_owned(), value.to_owned());
+    }
+
+    /// Takes a value away.
+    pub fn unset(&self, binding: &str) {
+        locked(&self.0).remove(binding);
+    }
+}
+
+#[async_trait::async_trait]
+impl Bindings for TestBindings {
+    fn available(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn secret(&self, binding: &str) -> Result<SecretValue> {
+        let value = locked(&self.0).get(binding).map(|value| SecretValue::from(value.as_str()));
+        value.ok_or_else(|| Error::new(ErrorKind::Unavailable, "what is bound can't be read now"))
     }
 }
 

@@ -14,7 +14,7 @@ pub mod servers;
 pub mod transport;
 
 pub use self::clock::ManualClock;
-pub use self::host::{TestEnv, TestFiles, TestRandom, TestSigner, TokioSpawn, call};
+pub use self::host::{TestBindings, TestEnv, TestFiles, TestRandom, TestSigner, TokioSpawn, call};
 pub use self::transport::{FakeTransport, Gate, OneTransport, Reply};
 
 /// An RSA key of 2048 bits in PEM (PKCS #8), for assertions that tests sign. It opens nothing anywhere.

@@ -8,7 +8,7 @@ use lockstep_config::settings::AuditSinkKind;
 use lockstep_config::{Config, Document, Format, Ports};
 use lockstep_core::{AuditRecord, AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random, Result};
 use lockstep_native::{
-    AuditLines, HttpTransports, LocalFiles, OsRandom, ProcessEnv, RingSigner, SystemClock, TokioSpawn,
+    AuditLines, HttpTransports, LocalFiles, NoBindings, OsRandom, ProcessEnv, RingSigner, SystemClock, TokioSpawn,
     TransportSettings,
 };
 use tokio::runtime::Handle;
@@ -105,6 +105,7 @@ impl Host {
             files: Arc::clone(&self.files),
             random: Arc::clone(&self.random),
             signer: Arc::new(RingSigner),
+            bindings: Arc::new(NoBindings),
             spawn: Arc::clone(&self.background) as _,
             audit,
         })

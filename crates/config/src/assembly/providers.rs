@@ -96,6 +96,13 @@ fn make(config: &Config, ports: &Ports, logins: &mut Logins, alias: &Alias, prov
         Provider::Vault(settings) => vault::make(config, ports, settings),
         #[cfg(feature = "lockstep")]
         Provider::Lockstep(settings) => lockstep::make(config, ports, settings),
+        #[cfg(feature = "cloudflare-secrets-store")]
+        Provider::CloudflareSecretsStore(settings) => {
+            use lockstep_providers::cloudflare::{SecretsStore, SecretsStoreSettings};
+            ports.bindings.available()?;
+            let settings = SecretsStoreSettings { secrets: settings.secrets.clone(), environment: String::new() };
+            Ok((Arc::new(SecretsStore::new(&settings, Arc::clone(&ports.bindings))?), None))
+        }
         #[cfg(feature = "file")]
         Provider::File(settings) => {
             use lockstep_providers::file::{FileChanges, FileProvider, FileSettings};

@@ -7,7 +7,8 @@ use lockstep_core::{
     SecretName,
 };
 use lockstep_testkit::{
-    FakeTransport, ManualClock, OneTransport, Reply, TestEnv, TestFiles, TestRandom, TestSigner, TokioSpawn,
+    FakeTransport, ManualClock, OneTransport, Reply, TestBindings, TestEnv, TestFiles, TestRandom, TestSigner,
+    TokioSpawn,
 };
 
 use super::{Ports, TokenOrigin};
@@ -40,6 +41,7 @@ fn bench(variables: &[(&str, &str)]) -> Bench {
         files: files.clone(),
         random: TestRandom::seeded(1),
         signer: Arc::new(TestSigner),
+        bindings: TestBindings::of(&[]),
         spawn: Arc::new(TokioSpawn),
         audit: Arc::new(Records::default()),
     };

@@ -1,6 +1,7 @@
 //! `[providers.<alias>]`: each kind of provider with its own keys, and what they have in common.
 
 mod aws;
+mod cloudflare;
 mod file;
 mod lockstep;
 mod mock;
@@ -13,6 +14,7 @@ use std::path::Path;
 use lockstep_core::MAX_MEMBERS;
 
 pub use self::aws::{AwsParameterStore, AwsSecretsManager};
+pub use self::cloudflare::CloudflareSecretsStore;
 pub use self::file::File;
 pub use self::lockstep::Lockstep;
 pub use self::mock::{Mock, MockSecret, MockValue};
@@ -32,6 +34,8 @@ tagged! {
         Vault(Vault) = "vault",
         /// Another Lockstep endpoint.
         Lockstep(Lockstep) = "lockstep",
+        /// Cloudflare Secrets Store.
+        CloudflareSecretsStore(CloudflareSecretsStore) = "cloudflare-secrets-store",
         /// A file of secrets.
         File(File) = "file",
         /// Made-up secrets and failures, for tests.
@@ -75,6 +79,7 @@ impl Provider {
             Self::AwsParameterStore(settings) => settings.common(),
             Self::Vault(settings) => settings.common(),
             Self::Lockstep(settings) => settings.common(),
+            Self::CloudflareSecretsStore(settings) => settings.common(),
             Self::File(settings) => settings.common(),
             Self::Mock(settings) => settings.common(),
         }

@@ -76,7 +76,7 @@ async fn a_released_secret_is_read_with_all_that_is_known_of_it() {
     assert_eq!(secret.payload, Payload::text("c4n4ry"));
     assert_eq!(secret.version, Some(lockstep_core::Version::number(7)));
     assert_eq!((&*secret.labels[0], secret.created), ("stable", UnixMillis::from_rfc3339("2026-05-01T10:00:00Z")));
-    assert_eq!(secret.relay, Relay { age: Duration::from_secs(240), stale: None });
+    assert_eq!(secret.relay, Relay { age: Duration::from_mins(4), stale: None });
     assert_eq!(secret.id.scope.parts().account, "vault", "two providers behind it never share an entry");
     assert!(!format!("{secret:?}").contains("c4n4ry"));
 
