@@ -46,6 +46,14 @@ pub(crate) fn release(workspace: &Workspace, target: &str, what: &[&str]) -> Out
 fn build(workspace: &Workspace, target: &str, verb: &str, what: &[&str]) -> Outcome {
     tools::targets(workspace, &[target])?;
     let mut command = workspace.cargo(&[verb, "--release", "--target", target]);
+    if tools::std_source(workspace)? {
+        // Rust's own library as it comes reads debug information to print backtraces: 216 KB, and a program that is
+        // stripped has none to read. Built without that from the sources of the pinned toolchain, which is what the
+        // variable is for: the flags are not stable.
+        command.env("RUSTC_BOOTSTRAP", "1").args(["-Zbuild-std=std,panic_unwind", "-Zbuild-std-features="]);
+    } else {
+        println!("the sources of Rust's library are not here (rustup adds them): built with backtraces, which is larger");
+    }
     command.args(what);
     let variable = target.replace('-', "_");
     if target == host_musl() {

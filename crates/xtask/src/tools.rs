@@ -9,7 +9,7 @@ mod debian;
 mod python;
 
 pub(crate) use self::cache::Cache;
-pub(crate) use self::cargo::{agent, cargo_deny, cargo_fuzz, cargo_mutants, nextest, targets};
+pub(crate) use self::cargo::{agent, cargo_deny, cargo_fuzz, cargo_mutants, nextest, std_source, targets};
 pub(crate) use self::debian::{Postgres, Wrk, faketime, postgres, wrk};
 pub(crate) use self::python::{aws, lambda_emulator, ministack, openbao, zig};
 

@@ -59,6 +59,18 @@ pub(crate) fn targets(workspace: &Workspace, wanted: &[&str]) -> Outcome {
     Ok(())
 }
 
+/// Adds the sources of Rust's own library to the pinned toolchain; `false` where there is no rustup to do it.
+pub(crate) fn std_source(workspace: &Workspace) -> Outcome<bool> {
+    let Ok(installed) = workspace.program("rustup").args(["component", "list", "--installed"]).output() else {
+        return Ok(false);
+    };
+    let installed = String::from_utf8_lossy(&installed.stdout).into_owned();
+    if !installed.lines().any(|line| line == "rust-src") {
+        process::run(workspace.program("rustup").args(["component", "add", "rust-src"]))?;
+    }
+    Ok(true)
+}
+
 fn on_path_or_built(workspace: &Workspace, cache: &Cache, name: &str, version: &str, ask: &[&str]) -> Outcome<PathBuf> {
     let answer = Command::new(name).args(ask).output();
     if answer.is_ok_and(|output| has_version(&String::from_utf8_lossy(&output.stdout), name, version)) {
