@@ -34,6 +34,7 @@ impl Servers {
     pub(crate) fn start(cache: &Cache, folder: &Path) -> Outcome<Self> {
         let aws = tools::aws(cache)?;
         let python = aws.program();
+        let azure = tools::azure(cache)?.program();
         let ministack_python = tools::ministack(cache)?.program();
         let bao = tools::openbao(cache)?;
         let emulator = tools::lambda_emulator(cache, &aws)?;
@@ -64,6 +65,7 @@ impl Servers {
 
         let mut variables = vec![
             ("LOCKSTEP_TEST_PYTHON".to_owned(), python.display().to_string()),
+            ("LOCKSTEP_TEST_AZURE_PYTHON".to_owned(), azure.display().to_string()),
             ("LOCKSTEP_TEST_BAO".to_owned(), bao.display().to_string()),
             ("LOCKSTEP_TEST_RIE".to_owned(), emulator.display().to_string()),
             ("LOCKSTEP_TEST_FAKETIME".to_owned(), faketime.display().to_string()),

@@ -5,6 +5,7 @@
 //! belong here.
 
 mod action;
+pub mod azure;
 mod connection;
 mod service;
 

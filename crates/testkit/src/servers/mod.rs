@@ -96,6 +96,14 @@ pub fn python() -> Result<PathBuf, Missing> {
     variable("LOCKSTEP_TEST_PYTHON", "Python with boto3").map(PathBuf::from)
 }
 
+/// A Python that has Microsoft's azure-keyvault-secrets and azure-identity.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_AZURE_PYTHON` is not set.
+pub fn azure_python() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_AZURE_PYTHON", "Python with Azure's clients").map(PathBuf::from)
+}
+
 /// Debian's `libfaketime.so.1`, for `LD_PRELOAD` into a dynamically linked program.
 ///
 /// # Errors

