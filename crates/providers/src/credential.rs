@@ -22,6 +22,19 @@ impl Credential {
     /// # Errors
     /// `Unauthenticated` when it is missing or empty, or can't stand in a header.
     pub fn read(&self, env: &dyn Env, files: &dyn Files) -> Result<SecretValue> {
+        let text = self.read_lines(env, files)?;
+        if text.expose().iter().any(|byte| !(0x20..0x7f).contains(byte)) {
+            let what = "has a line break or another control character";
+            return Err(self.refused(what, "write the credential alone into it"));
+        }
+        Ok(text)
+    }
+
+    /// Reads it, anew each time, with the line breaks that it may have: a PEM. It never becomes a header.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it is missing or empty.
+    pub fn read_lines(&self, env: &dyn Env, files: &dyn Files) -> Result<SecretValue> {
         let text = match self {
             Self::Env(name) => env
                 .var(name)
@@ -36,13 +49,10 @@ impl Credential {
                 SecretValue::from(text.trim_end())
             }
         };
-        match text.expose() {
-            [] => Err(self.refused("is empty", "write the credential into it")),
-            bytes if bytes.iter().any(|byte| !(0x20..0x7f).contains(byte)) => {
-                Err(self.refused("has a line break or another control character", "write the credential alone into it"))
-            }
-            _ => Ok(text),
+        if text.is_empty() {
+            return Err(self.refused("is empty", "write the credential into it"));
         }
+        Ok(text)
     }
 
     fn refused(&self, what: &str, do_this: &str) -> Error {

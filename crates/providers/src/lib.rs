@@ -8,6 +8,8 @@
 
 #[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store"))]
 pub mod aws;
+#[cfg(feature = "azure-key-vault")]
+pub mod azure;
 #[cfg(feature = "cloudflare-secrets-store")]
 pub mod cloudflare;
 #[cfg(feature = "file")]
@@ -35,7 +37,13 @@ mod jwt;
 mod login;
 #[cfg(feature = "remote")]
 mod oauth;
-#[cfg(any(feature = "cloudflare-secrets-store", feature = "file", feature = "mock", feature = "vault"))]
+#[cfg(any(
+    feature = "azure-key-vault",
+    feature = "cloudflare-secrets-store",
+    feature = "file",
+    feature = "mock",
+    feature = "vault"
+))]
 mod paging;
 #[cfg(any(feature = "file", feature = "lockstep", feature = "mock"))]
 mod payload;

@@ -131,12 +131,23 @@ impl<S: LoginSource> LoginCache<S> {
 
     /// Drops the credential that was refused, unless it is replaced already.
     pub(crate) fn refuse(&self, refused: &Loaded<S::Credential>) {
+        self.refuse_then(refused, |_| {});
+    }
+
+    /// The same; when the credential was dropped, the source is told something before it is asked again.
+    pub(crate) fn refuse_then(&self, refused: &Loaded<S::Credential>, tell: impl FnOnce(&S)) {
         self.with(|state| {
             if state.current.as_ref().is_some_and(|current| current.number == refused.number) {
                 state.current = None;
                 state.tried = None;
+                tell(&self.source);
             }
         });
+    }
+
+    /// Who logs in.
+    pub(crate) fn source(&self) -> &S {
+        &self.source
     }
 
     /// Logs in, with the flight held.

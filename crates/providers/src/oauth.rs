@@ -26,6 +26,9 @@ pub(crate) const AHEAD: Ahead = Ahead { advisory: Duration::from_mins(5), mandat
 const RESPONSE_BYTES: usize = 64 << 10;
 /// What one login may take; what is left of the call's time may be less.
 const TIME: Duration = Duration::from_secs(10);
+/// Entra's number for a client that logs in in a loop (AADSTS50196).
+const LOOP: u32 = 50196;
+
 /// Where tokens are given.
 pub(crate) struct TokenEndpoint<'a> {
     /// For messages: `Entra`, `Google`.
@@ -76,15 +79,30 @@ impl TokenEndpoint<'_> {
     }
 
     fn refusal(&self, response: &Response<Bytes>) -> Error {
-        #[derive(Deserialize)]
+        #[derive(Deserialize, Default)]
         struct Refusal {
             error: String,
+            /// Entra's own numbers.
+            #[serde(default)]
+            error_codes: Vec<u32>,
         }
-        let code = serde_json::from_slice::<Refusal>(response.body()).map(|refusal| refusal.error).unwrap_or_default();
-        if let Some((_, kind, what)) = CODES.iter().find(|row| row.0 == code) {
-            return Error::new(*kind, format!("{} {what}", self.who)).upstream(&code, response.status().as_u16());
-        }
-        not_given(self.who, response.status(), response.headers())
+        let refusal: Refusal = serde_json::from_slice(response.body()).unwrap_or_default();
+        // Who logs in over and over is told so with the code of a bad grant.
+        let code = if refusal.error_codes.contains(&LOOP) { "slow_down" } else { &refusal.error };
+        let Some((_, kind, what)) = CODES.iter().find(|row| row.0 == code) else {
+            return not_given(self.who, response.status(), response.headers());
+        };
+        let error =
+            Error::new(*kind, format!("{} {what}", self.who)).upstream(&refusal.error, response.status().as_u16());
+        with_pause(error, response.headers())
+    }
+}
+
+/// The error with the pause that was asked for, if trying again helps at all.
+fn with_pause(error: Error, headers: &HeaderMap) -> Error {
+    match retry_after(headers) {
+        Some(pause) if error.is_transient() => error.retry(Retry::After(Some(pause))),
+        _ => error,
     }
 }
 
@@ -150,10 +168,7 @@ pub(crate) fn not_given(who: &str, status: StatusCode, headers: &HeaderMap) -> E
         _ => (ErrorKind::Unauthenticated, "gives no token; look at the identity and at who is asked"),
     };
     let error = Error::new(kind, format!("{who} {what} (HTTP {})", status.as_u16())).upstream("", status.as_u16());
-    match retry_after(headers) {
-        Some(pause) if error.is_transient() => error.retry(Retry::After(Some(pause))),
-        _ => error,
-    }
+    with_pause(error, headers)
 }
 
 #[cfg(test)]

@@ -1,0 +1,20 @@
+//! An application with a secret.
+
+use lockstep_core::{Call, Error, ErrorKind, Result, SecretValue};
+
+use super::Login;
+use super::entra::{self, Proof};
+use crate::Credential;
+use crate::login::Granted;
+
+pub(super) async fn token(
+    login: &Login,
+    call: &Call,
+    tenant: &str,
+    client_id: &str,
+    secret: &Credential,
+) -> Result<Granted<SecretValue>> {
+    let secret = secret.read(&*login.ports.env, &*login.ports.files)?;
+    let text = secret.expose_text().ok_or_else(|| Error::new(ErrorKind::Unauthenticated, "the secret is no text"))?;
+    entra::token(login, call, tenant, client_id, Proof::Secret(text)).await
+}
