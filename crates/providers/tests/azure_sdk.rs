@@ -163,7 +163,7 @@ async fn the_official_clients_and_the_provider_answer_a_claims_challenge() {
     world.vault.require_claims(r#"{"access_token":{"nbf":{"essential":true,"value":"1603742800"}}}"#);
     world.ask(&python).await;
     let provider = world.provider(logins(&world)[0].1.clone());
-    let clock = Arc::new(SystemClock::new().clone());
+    let clock = Arc::new(SystemClock::new());
     let before = world.vault.count(Route::Login);
     let name = SecretName::parse("db-creds").unwrap();
     provider.get(&call(&clock).within(Duration::from_secs(20)), &name, &Selector::Current).await.unwrap();

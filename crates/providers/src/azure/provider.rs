@@ -35,7 +35,7 @@ const NO_LOOK: Duration = Duration::from_mins(5);
 /// One Azure Key Vault.
 pub struct AzureKeyVault {
     scope: Scope,
-    session: Session,
+    pub(super) session: Session,
     timeline: Timeline,
     /// When the vault last refused to show deleted secrets: a right of its own, which not everybody has.
     blind: Mutex<Option<Moment>>,
