@@ -7,7 +7,7 @@ use std::time::Duration;
 use lockstep_core::{Context, ErrorKind, Template, Ttl};
 
 use crate::problem::Problem;
-use crate::settings::{MockSecret, Provider, Settings, Tls, Upstream};
+use crate::settings::{AzureAuth, AzureKeyVault, MockSecret, Provider, Settings, Tls, Upstream};
 use crate::suggestion::hint;
 use crate::tree::Node;
 use crate::units::{Period, Size};
@@ -208,6 +208,10 @@ impl Checks<'_> {
                 self.address(&format!("{key}.address"), Some(&settings.address), settings.insecure);
                 self.tls(key, &settings.tls);
             }
+            Provider::AzureKeyVault(settings) => {
+                self.azure(key, settings);
+                self.tls(key, &settings.tls);
+            }
             Provider::File(settings) => {
                 if settings.path.as_os_str().is_empty() {
                     self.wrong(&format!("{key}.path"), "the path is empty; write for example `secrets.yaml`");
@@ -221,6 +225,25 @@ impl Checks<'_> {
                 for (name, secret) in &settings.secrets {
                     self.mock_secret(&format!("{key}.secrets"), name, secret);
                 }
+            }
+        }
+    }
+
+    fn azure(&mut self, key: &str, settings: &AzureKeyVault) {
+        match (&settings.vault, &settings.address) {
+            (None, None) => self.wrong(key, "`vault` is missing; write the name of a vault, or its `address`"),
+            (Some(_), Some(_)) => {
+                let message = "the vault is named twice; write either `vault` or `address`";
+                self.wrong(&format!("{key}.address"), message);
+            }
+            (_, address) => self.address(&format!("{key}.address"), address.as_deref(), settings.insecure),
+        }
+        if let Some(AzureAuth::ManagedIdentity(identity)) = &settings.auth {
+            let ids = [&identity.client_id, &identity.object_id, &identity.msi_res_id];
+            if ids.into_iter().flatten().count() > 1 {
+                let message = "an identity is named in more than one way; write one of `client_id`, `object_id` and \
+                               `msi_res_id`";
+                self.wrong(&format!("{key}.auth"), message);
             }
         }
     }

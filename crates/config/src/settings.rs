@@ -35,8 +35,9 @@ use serde::{Deserialize, Serialize};
 pub use self::cache::{Cache, Freshness, Journal};
 pub use self::host::{Audit, AuditHits, AuditSinkKind, Auth, Aws, Listen, Log, LogFormat, LogLevel, Metrics, Trace};
 pub use self::provider::{
-    AwsParameterStore, AwsSecretsManager, CloudflareSecretsStore, Common, File, Lockstep, Mock, MockSecret, MockValue,
-    Need, Provider, Vault, VaultAppRole, VaultAuth, VaultMount, VaultToken,
+    AwsParameterStore, AwsSecretsManager, AzureAuth, AzureClientCertificate, AzureClientSecret, AzureCloud,
+    AzureKeyVault, AzureManagedIdentity, AzureWorkloadIdentity, CloudflareSecretsStore, Common, File, Lockstep, Mock,
+    MockSecret, MockValue, Need, Provider, Vault, VaultAppRole, VaultAuth, VaultMount, VaultToken,
 };
 pub use self::reach::{Context, Only, Tag, Word};
 pub use self::route::Route;

@@ -72,7 +72,7 @@ fn a_mistake_is_shown_with_its_place_and_what_to_write_instead() {
         (
             "[providers.a]\nregion = \"eu-west-1\"",
             "lockstep.toml:1:1: `providers.a`: `type` is missing; write one of `type = \"aws-secrets-manager\"`, `type \
-             = \"aws-parameter-store\"`, `type = \"vault\"`, `type = \"lockstep\"`, `type = \"cloudflare-secrets-store\"`, `type = \"file\"`, `type = \"mock\"`",
+             = \"aws-parameter-store\"`, `type = \"vault\"`, `type = \"lockstep\"`, `type = \"cloudflare-secrets-store\"`, `type = \"azure-key-vault\"`, `type = \"file\"`, `type = \"mock\"`",
         ),
         ("[providers.a]\ntype = \"file\"", "lockstep.toml:1:1: `providers.a`: `path` is missing; add it"),
         (
@@ -92,6 +92,37 @@ fn a_mistake_is_shown_with_its_place_and_what_to_write_instead() {
         (
             "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"approle\" }",
             "lockstep.toml:4:8: `providers.v.auth`: `role_id` is missing; add it",
+        ),
+        (
+            "[providers.k]\ntype = \"azure-key-vault\"",
+            "lockstep.toml:1:1: `providers.k`: `vault` is missing; write the name of a vault, or its `address`",
+        ),
+        (
+            "[providers.k]\ntype = \"azure-key-vault\"\nvault = \"kv1\"\naddress = \"https://kv1.vault.azure.net\"",
+            "lockstep.toml:4:11: `providers.k.address`: the vault is named twice; write either `vault` or `address`",
+        ),
+        (
+            "[providers.k]\ntype = \"azure-key-vault\"\naddress = \"http://kv1.vault.azure.net\"",
+            "lockstep.toml:3:11: `providers.k.address`: `http://` to another machine would send secrets in the clear; \
+             write `https://`, or add `insecure = true` if that is what you want",
+        ),
+        (
+            "[providers.k]\ntype = \"azure-key-vault\"\nvault = \"kv1\"\ncloud = \"chine\"",
+            "lockstep.toml:4:9: `providers.k.cloud`: `chine` is not known; did you mean `china`?",
+        ),
+        (
+            "[providers.k]\ntype = \"azure-key-vault\"\nvault = \"kv1\"\nauth = { method = \"client-secrets\" }",
+            "lockstep.toml:4:19: `providers.k.auth.method`: `client-secrets` is not known; did you mean `client-secret`?",
+        ),
+        (
+            "[providers.k]\ntype = \"azure-key-vault\"\nvault = \"kv1\"\nauth = { method = \"client-secret\", client_secret = \"hunter2\" }",
+            "lockstep.toml:4:52: `providers.k.auth.client_secret`: a secret never stands in the configuration; put it \
+             into a variable or a file, and write `{ env = \"NAME\" }` or `{ file = \"PATH\" }`",
+        ),
+        (
+            "[providers.k]\ntype = \"azure-key-vault\"\nvault = \"kv1\"\nauth = { method = \"managed-identity\", client_id = \"a\", object_id = \"b\" }",
+            "lockstep.toml:4:8: `providers.k.auth`: an identity is named in more than one way; write one of \
+             `client_id`, `object_id` and `msi_res_id`",
         ),
         (
             "[[routes]]\nmatch = \"**\"\nproviders = [\"vualt\"]\n[providers.vault]\ntype = \"mock\"",

@@ -52,7 +52,9 @@ fn build(workspace: &Workspace, target: &str, verb: &str, what: &[&str]) -> Outc
         // variable is for: the flags are not stable.
         command.env("RUSTC_BOOTSTRAP", "1").args(["-Zbuild-std=std,panic_unwind", "-Zbuild-std-features="]);
     } else {
-        println!("the sources of Rust's library are not here (rustup adds them): built with backtraces, which is larger");
+        println!(
+            "the sources of Rust's library are not here (rustup adds them): built with backtraces, which is larger"
+        );
     }
     command.args(what);
     let variable = target.replace('-', "_");

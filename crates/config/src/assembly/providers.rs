@@ -2,6 +2,8 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "azure-key-vault")]
+mod azure;
 #[cfg(feature = "lockstep")]
 mod lockstep;
 mod missing;
@@ -103,6 +105,8 @@ fn make(config: &Config, ports: &Ports, logins: &mut Logins, alias: &Alias, prov
             let settings = SecretsStoreSettings { secrets: settings.secrets.clone(), environment: String::new() };
             Ok((Arc::new(SecretsStore::new(&settings, Arc::clone(&ports.bindings))?), None))
         }
+        #[cfg(feature = "azure-key-vault")]
+        Provider::AzureKeyVault(settings) => azure::make(config, ports, settings),
         #[cfg(feature = "file")]
         Provider::File(settings) => {
             use lockstep_providers::file::{FileChanges, FileProvider, FileSettings};

@@ -74,6 +74,70 @@ fn what_a_provider_needs_and_has_not_is_said_at_start_with_its_place() {
     }
 }
 
+/// Break: any `given` in `assembly/providers/azure.rs`, or the look for the file that the environment names.
+#[test]
+fn a_login_at_azure_that_lacks_something_says_what_to_write_and_where() {
+    const VAULT: &str = "[providers.k]\ntype = \"azure-key-vault\"\nvault = \"kv1\"\n";
+    const ID: (&str, &str) = ("AZURE_CLIENT_ID", "app");
+    const TENANT: (&str, &str) = ("AZURE_TENANT_ID", "t");
+    const SECRET: (&str, &str) = ("AZURE_CLIENT_SECRET", "c4n4ry");
+    const TOKEN: (&str, &str) = ("AZURE_FEDERATED_TOKEN_FILE", "/gone/token");
+    let secret = "auth = { method = \"client-secret\" }";
+    let certificate = "auth = { method = \"client-certificate\", certificate = { file = \"gone.pem\" } }";
+    let workload = "auth = { method = \"workload-identity\" }";
+    for (keys, variables, expected) in [
+        ("", &[][..], ""),
+        ("", &[ID, TENANT, SECRET], ""),
+        (secret, &[ID, TENANT, SECRET], ""),
+        (
+            secret,
+            &[ID, TENANT],
+            "lockstep.toml:4:8: `providers.k.auth.client_secret`: the variable AZURE_CLIENT_SECRET is not set; set it, \
+             or name another one",
+        ),
+        (
+            secret,
+            &[ID, SECRET],
+            "lockstep.toml:1:1: `providers.k`: `tenant` is missing; write it, or set the variable AZURE_TENANT_ID",
+        ),
+        (
+            secret,
+            &[TENANT, SECRET],
+            "lockstep.toml:1:1: `providers.k`: `client_id` of `auth` is missing; write it, or set the variable \
+             AZURE_CLIENT_ID",
+        ),
+        (certificate, &[ID, TENANT], "lockstep.toml:4:55: `providers.k.auth.certificate`: there is no file gone.pem"),
+        (
+            workload,
+            &[ID, TENANT],
+            "lockstep.toml:1:1: `providers.k`: `token` of `auth` is missing; write it, or set the variable \
+             AZURE_FEDERATED_TOKEN_FILE",
+        ),
+        (workload, &[ID, TENANT, TOKEN], "lockstep.toml:1:1: `providers.k`: there is no file /gone/token"),
+        (
+            "",
+            &[ID, SECRET],
+            "lockstep.toml:1:1: `providers.k`: AZURE_CLIENT_SECRET is set, and AZURE_TENANT_ID is not; set it, or \
+             write `auth` for another way to log in",
+        ),
+        (
+            "",
+            &[ID, TENANT, TOKEN],
+            "lockstep.toml:1:1: `providers.k`: there is no file /gone/token, which the environment names for a \
+             login at Azure; look at its path, or write another `auth`",
+        ),
+        ("tenant = \"a/b\"", &[ID, SECRET], "lockstep.toml:1:1: `providers.k`: `tenant` is the tenant's id"),
+        ("cloud = \"china\"\naddress = \"https://kv1.vault.azure.net\"", &[], "`cloud = \"public\"`"),
+    ] {
+        let text = format!("{VAULT}{keys}");
+        let text = if keys.contains("address") { text.replace("vault = \"kv1\"\n", "") } else { text };
+        let problems = load(&text, &[]).unwrap().assemble(&bench(variables).ports).err();
+        let problems = problems.map_or_else(String::new, |problems| problems.to_string());
+        assert!(problems.contains(expected) && problems.is_empty() == expected.is_empty(), "{text}: {problems}");
+        assert!(!problems.contains("c4n4ry"), "{problems}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_sent_at_start_where_nothing_is_configured() {
     let bench = bench(&[("AWS_REGION", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")]);

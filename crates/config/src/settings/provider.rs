@@ -1,6 +1,7 @@
 //! `[providers.<alias>]`: each kind of provider with its own keys, and what they have in common.
 
 mod aws;
+mod azure;
 mod cloudflare;
 mod file;
 mod lockstep;
@@ -14,6 +15,10 @@ use std::path::Path;
 use lockstep_core::MAX_MEMBERS;
 
 pub use self::aws::{AwsParameterStore, AwsSecretsManager};
+pub use self::azure::{
+    AzureAuth, AzureClientCertificate, AzureClientSecret, AzureCloud, AzureKeyVault, AzureManagedIdentity,
+    AzureWorkloadIdentity,
+};
 pub use self::cloudflare::CloudflareSecretsStore;
 pub use self::file::File;
 pub use self::lockstep::Lockstep;
@@ -36,6 +41,8 @@ tagged! {
         Lockstep(Lockstep) = "lockstep",
         /// Cloudflare Secrets Store.
         CloudflareSecretsStore(CloudflareSecretsStore) = "cloudflare-secrets-store",
+        /// Azure Key Vault.
+        AzureKeyVault(AzureKeyVault) = "azure-key-vault",
         /// A file of secrets.
         File(File) = "file",
         /// Made-up secrets and failures, for tests.
@@ -80,6 +87,7 @@ impl Provider {
             Self::Vault(settings) => settings.common(),
             Self::Lockstep(settings) => settings.common(),
             Self::CloudflareSecretsStore(settings) => settings.common(),
+            Self::AzureKeyVault(settings) => settings.common(),
             Self::File(settings) => settings.common(),
             Self::Mock(settings) => settings.common(),
         }

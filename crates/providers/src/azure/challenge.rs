@@ -194,7 +194,7 @@ mod tests {
                 ),
                 Wanted::Claims(claimed.to_owned()),
             ),
-            (format!(r#"Bearer error=insufficient_claims, claims={claims}"#), Wanted::Claims(claimed.to_owned())),
+            (format!("Bearer error=insufficient_claims, claims={claims}"), Wanted::Claims(claimed.to_owned())),
         ] {
             assert_eq!(read(vault, Some(TENANT), &challenge).unwrap(), expected, "{challenge}");
         }

@@ -71,7 +71,9 @@ impl World {
             }
         });
         let env = TestEnv::of(&[("SECRET", CLIENT_SECRET)]);
-        variables.iter().for_each(|(name, value)| env.set(name, value));
+        for (name, value) in variables {
+            env.set(name, value);
+        }
         let files = TestFiles::new();
         let ports = Ports {
             transport: transport.clone(),
@@ -82,7 +84,7 @@ impl World {
             signer: Arc::new(RingSigner),
         };
         let provider = AzureKeyVault::new(settings(auth.clone()), ports).unwrap();
-        Self { auth, vault, transport, clock, env, files, gate, provider }
+        Self { vault, transport, clock, env, files, gate, auth, provider }
     }
 
     async fn get(&self, name: &str, selector: Selector) -> Result<Secret, Error> {
