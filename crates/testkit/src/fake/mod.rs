@@ -7,6 +7,7 @@
 mod action;
 pub mod azure;
 mod connection;
+pub mod gcp;
 mod service;
 
 #[cfg(test)]
