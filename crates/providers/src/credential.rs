@@ -22,7 +22,7 @@ impl Credential {
     /// # Errors
     /// `Unauthenticated` when it is missing or empty, or can't stand in a header.
     pub fn read(&self, env: &dyn Env, files: &dyn Files) -> Result<SecretValue> {
-        let text = self.read_lines(env, files)?;
+        let text = self.document(env, files)?;
         if text.expose().iter().any(|byte| !(0x20..0x7f).contains(byte)) {
             let what = "has a line break or another control character";
             return Err(self.refused(what, "write the credential alone into it"));
@@ -30,11 +30,11 @@ impl Credential {
         Ok(text)
     }
 
-    /// Reads it, anew each time, with the line breaks that it may have: a PEM. It never becomes a header.
+    /// Reads a credential of more than one line, such as a key file, anew each time.
     ///
     /// # Errors
-    /// `Unauthenticated` when it is missing or empty.
-    pub fn read_lines(&self, env: &dyn Env, files: &dyn Files) -> Result<SecretValue> {
+    /// `Unauthenticated` when it is missing or empty, or is no text.
+    pub fn document(&self, env: &dyn Env, files: &dyn Files) -> Result<SecretValue> {
         let text = match self {
             Self::Env(name) => env
                 .var(name)
@@ -49,10 +49,7 @@ impl Credential {
                 SecretValue::from(text.trim_end())
             }
         };
-        if text.is_empty() {
-            return Err(self.refused("is empty", "write the credential into it"));
-        }
-        Ok(text)
+        if text.is_empty() { Err(self.refused("is empty", "write the credential into it")) } else { Ok(text) }
     }
 
     fn refused(&self, what: &str, do_this: &str) -> Error {

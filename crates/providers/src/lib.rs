@@ -14,6 +14,8 @@ pub mod azure;
 pub mod cloudflare;
 #[cfg(feature = "file")]
 pub mod file;
+#[cfg(feature = "gcp-secret-manager")]
+pub mod gcp;
 #[cfg(feature = "lockstep")]
 pub mod lockstep;
 #[cfg(feature = "mock")]

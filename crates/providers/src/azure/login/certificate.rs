@@ -25,7 +25,7 @@ pub(super) async fn token(
     client_id: &str,
     certificate: &Credential,
 ) -> Result<Granted<SecretValue>> {
-    let pem = certificate.read_lines(&*login.ports.env, &*login.ports.files)?;
+    let pem = certificate.document(&*login.ports.env, &*login.ports.files)?;
     let (key, thumbprint) = parts(&pem)?;
     let now = login.ports.clock.wall();
     let mut id = [0; 16];
