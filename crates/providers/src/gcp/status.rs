@@ -148,3 +148,107 @@ fn outside_brackets(message: &str) -> String {
     };
     message.chars().filter(outside).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMED: &str = "[projects/1/secrets/IS_DISABLED_OR_DESTROYED_cryptoKey/versions/1]";
+
+    fn error(table: &[Row], status: u16, body: &str) -> Error {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        error_of(table, StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), &body)
+    }
+
+    fn google(code: &str, message: &str, reason: &str) -> String {
+        let details = serde_json::json!([{ "@type": "type.googleapis.com/google.rpc.Help" }, { "reason": reason }]);
+        serde_json::json!({ "error": { "status": code, "message": message, "details": details } }).to_string()
+    }
+
+    /// Checks each case, and that every row of the table has one.
+    fn covered(name: &str, table: &[Row], cases: &[(u16, String, ErrorKind)]) {
+        let mut rows = vec![false; table.len()];
+        for (status, body, kind) in cases {
+            let error = error(table, *status, body);
+            assert_eq!(error.kind(), *kind, "{status} {body}");
+            assert_eq!(error.upstream_status(), Some(*status));
+            let row = table.iter().position(|row| row.message == error.message());
+            rows[row.unwrap_or_else(|| panic!("no row has decided {status} {body}"))] = true;
+        }
+        let count = rows.iter().filter(|row| **row).count();
+        println!("{name}: {} rows, {count} covered", table.len());
+        assert_eq!(count, table.len(), "{rows:?}");
+    }
+
+    /// Break: a row of `TABLE`, the order of two, or `outside_brackets`.
+    #[test]
+    fn each_refusal_of_secret_manager_is_its_kind() {
+        let state =
+            |state: &str| google("FAILED_PRECONDITION", &format!("Secret Version {NAMED} is in {state} state."), "");
+        covered(
+            "gcp-secret-manager",
+            TABLE,
+            &[
+                (
+                    400,
+                    google("FAILED_PRECONDITION", "cryptoKey of [x] is not enabled: DISABLED", ""),
+                    ErrorKind::Decrypt,
+                ),
+                (400, state("DESTROYED"), ErrorKind::Destroyed),
+                (400, state("DISABLED"), ErrorKind::Disabled),
+                (400, state("ODD"), ErrorKind::Conflict),
+                (400, google("INVALID_ARGUMENT", NAMED, ""), ErrorKind::Config),
+                (401, google("UNAUTHENTICATED", "", "ACCESS_TOKEN_EXPIRED"), ErrorKind::Unauthenticated),
+                (403, google("PERMISSION_DENIED", "", "SERVICE_DISABLED"), ErrorKind::Config),
+                (403, google("PERMISSION_DENIED", "", "BILLING_DISABLED"), ErrorKind::Config),
+                (403, google("PERMISSION_DENIED", "", "CONSUMER_INVALID"), ErrorKind::Config),
+                (403, google("PERMISSION_DENIED", "", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"), ErrorKind::Unauthenticated),
+                (403, google("PERMISSION_DENIED", "", "IAM_PERMISSION_DENIED"), ErrorKind::Denied),
+                (404, google("NOT_FOUND", "", ""), ErrorKind::NotFound),
+                (404, "<html>NOT FOUND".to_owned(), ErrorKind::Config),
+                (408, String::new(), ErrorKind::Timeout),
+                (409, google("ABORTED", "", ""), ErrorKind::Conflict),
+                (429, google("RESOURCE_EXHAUSTED", "", "RATE_LIMIT_EXCEEDED"), ErrorKind::Throttled),
+                (499, google("CANCELLED", "", ""), ErrorKind::Unavailable),
+                (500, google("INTERNAL", "", ""), ErrorKind::Unavailable),
+                (501, google("UNIMPLEMENTED", "", ""), ErrorKind::Unsupported),
+                (502, "<html>".to_owned(), ErrorKind::Unavailable),
+                (503, google("UNAVAILABLE", "", ""), ErrorKind::Unavailable),
+                (504, google("DEADLINE_EXCEEDED", "", ""), ErrorKind::Timeout),
+            ],
+        );
+    }
+
+    /// Break: a row of `IAM_TABLE`; or let it say `NotFound`, which would be remembered of a secret.
+    #[test]
+    fn each_refusal_of_iam_is_its_kind_and_none_is_about_a_secret() {
+        covered(
+            "gcp impersonation",
+            IAM_TABLE,
+            &[
+                (403, google("PERMISSION_DENIED", "", "SERVICE_DISABLED"), ErrorKind::Config),
+                (403, google("PERMISSION_DENIED", "", "IAM_PERMISSION_DENIED"), ErrorKind::Unauthenticated),
+                (401, google("UNAUTHENTICATED", "", ""), ErrorKind::Unauthenticated),
+                (404, google("NOT_FOUND", "", ""), ErrorKind::Unauthenticated),
+                (400, google("INVALID_ARGUMENT", "", ""), ErrorKind::Unauthenticated),
+                (429, google("RESOURCE_EXHAUSTED", "", ""), ErrorKind::Throttled),
+                (500, google("INTERNAL", "", ""), ErrorKind::Unavailable),
+                (503, google("UNAVAILABLE", "", ""), ErrorKind::Unavailable),
+            ],
+        );
+        let about_a_secret = [ErrorKind::NotFound, ErrorKind::VersionNotFound, ErrorKind::Denied];
+        assert!(IAM_TABLE.iter().all(|row| !about_a_secret.contains(&row.kind)));
+    }
+
+    /// Break: pass `complaint.status` on as it is.
+    #[test]
+    fn m1_nothing_of_an_answer_is_passed_on_but_a_code_of_google() {
+        for body in [google("c4n4ry", "c4n4ry DISABLED", "c4n4ry"), "c4n4ry".to_owned()] {
+            for status in [400, 401, 403, 404, 429, 500, 503] {
+                let error = error(TABLE, status, &body);
+                assert!(!format!("{error} {error:?} {:?}", error.upstream_code()).contains("c4n4ry"), "{error:?}");
+            }
+        }
+        assert_eq!(error(TABLE, 404, &google("NOT_FOUND", "", "")).upstream_code(), Some("NOT_FOUND"));
+    }
+}

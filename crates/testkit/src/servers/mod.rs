@@ -71,6 +71,22 @@ pub fn bao() -> Result<PathBuf, Missing> {
     variable("LOCKSTEP_TEST_BAO", "the bao program").map(PathBuf::from)
 }
 
+/// drongo: GCP Secret Manager and more by other hands; no credential is checked.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_DRONGO` is not set.
+pub fn drongo() -> Result<String, Missing> {
+    variable("LOCKSTEP_TEST_DRONGO", "drongo")
+}
+
+/// A Python that has Google's own client of Secret Manager and google-auth.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_GCP_PYTHON` is not set.
+pub fn gcp_python() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_GCP_PYTHON", "Python with google-cloud-secret-manager").map(PathBuf::from)
+}
+
 /// A PostgreSQL for OpenBao's dynamic credentials: `postgresql://postgres:PASSWORD@127.0.0.1:PORT/postgres?sslmode=disable`,
 /// the owner of everything in it.
 ///
