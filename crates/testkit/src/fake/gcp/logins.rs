@@ -87,6 +87,8 @@ impl All {
             return Err(Refusal::new(403, "PERMISSION_DENIED", message).reason("IAM_PERMISSION_DENIED"));
         }
         let (token, end) = self.tokens.give(account, &scopes.join(" "), now);
+        // Whole seconds: google-auth reads no fraction.
+        let end = UnixMillis(end.seconds() * 1000);
         Ok(answer(200, &json!({ "accessToken": token, "expireTime": end.to_rfc3339() })))
     }
 
