@@ -200,6 +200,16 @@ impl Checks<'_> {
                 self.address(&format!("{key}.endpoint"), settings.endpoint.as_deref(), settings.insecure);
                 self.tls(key, &settings.tls);
             }
+            Provider::GcpSecretManager(settings) => {
+                for (name, address) in [
+                    ("endpoint", &settings.endpoint),
+                    ("token_endpoint", &settings.token_endpoint),
+                    ("iam_endpoint", &settings.iam_endpoint),
+                ] {
+                    self.address(&format!("{key}.{name}"), address.as_deref(), settings.insecure);
+                }
+                self.tls(key, &settings.tls);
+            }
             Provider::Vault(settings) => {
                 self.address(&format!("{key}.address"), Some(&settings.address), settings.insecure);
                 self.tls(key, &settings.tls);

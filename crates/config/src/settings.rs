@@ -36,7 +36,8 @@ pub use self::cache::{Cache, Freshness, Journal};
 pub use self::host::{Audit, AuditHits, AuditSinkKind, Auth, Aws, Listen, Log, LogFormat, LogLevel, Metrics, Trace};
 pub use self::provider::{
     AwsParameterStore, AwsSecretsManager, AzureAuth, AzureClientCertificate, AzureClientSecret, AzureCloud,
-    AzureKeyVault, AzureManagedIdentity, AzureWorkloadIdentity, CloudflareSecretsStore, Common, File, Lockstep, Mock,
+    AzureKeyVault, AzureManagedIdentity, AzureWorkloadIdentity, CloudflareSecretsStore, Common, File, GcpAuth,
+    GcpDefault, GcpMetadata, GcpSecretManager, GcpServiceAccount, GcpTokenType, GcpWorkloadIdentity, Lockstep, Mock,
     MockSecret, MockValue, Need, Provider, Vault, VaultAppRole, VaultAuth, VaultMount, VaultToken,
 };
 pub use self::reach::{Context, Only, Tag, Word};

@@ -72,7 +72,7 @@ fn a_mistake_is_shown_with_its_place_and_what_to_write_instead() {
         (
             "[providers.a]\nregion = \"eu-west-1\"",
             "lockstep.toml:1:1: `providers.a`: `type` is missing; write one of `type = \"aws-secrets-manager\"`, `type \
-             = \"aws-parameter-store\"`, `type = \"vault\"`, `type = \"lockstep\"`, `type = \"cloudflare-secrets-store\"`, `type = \"azure-key-vault\"`, `type = \"file\"`, `type = \"mock\"`",
+             = \"aws-parameter-store\"`, `type = \"vault\"`, `type = \"lockstep\"`, `type = \"cloudflare-secrets-store\"`, `type = \"azure-key-vault\"`, `type = \"gcp-secret-manager\"`, `type = \"file\"`, `type = \"mock\"`",
         ),
         ("[providers.a]\ntype = \"file\"", "lockstep.toml:1:1: `providers.a`: `path` is missing; add it"),
         (
@@ -123,6 +123,24 @@ fn a_mistake_is_shown_with_its_place_and_what_to_write_instead() {
             "[providers.k]\ntype = \"azure-key-vault\"\nvault = \"kv1\"\nauth = { method = \"managed-identity\", client_id = \"a\", object_id = \"b\" }",
             "lockstep.toml:4:8: `providers.k.auth`: an identity is named in more than one way; write one of \
              `client_id`, `object_id` and `msi_res_id`",
+        ),
+        (
+            "[providers.g]\ntype = \"gcp-secret-manager\"",
+            "lockstep.toml:1:1: `providers.g`: `project` is missing; add it",
+        ),
+        (
+            "[providers.g]\ntype = \"gcp-secret-manager\"\nproject = \"p\"\nauth = { method = \"service-acount\" }",
+            "lockstep.toml:4:19: `providers.g.auth.method`: `service-acount` is not known; did you mean \
+             `service-account`?",
+        ),
+        (
+            "[providers.g]\ntype = \"gcp-secret-manager\"\nproject = \"p\"\nauth = { method = \"workload-identity\" }",
+            "lockstep.toml:4:8: `providers.g.auth`: `audience` is missing; add it",
+        ),
+        (
+            "[providers.g]\ntype = \"gcp-secret-manager\"\nproject = \"p\"\ntoken_endpoint = \"http://tokens/x\"",
+            "lockstep.toml:4:18: `providers.g.token_endpoint`: `http://` to another machine would send secrets in the \
+             clear; write `https://`, or add `insecure = true` if that is what you want",
         ),
         (
             "[[routes]]\nmatch = \"**\"\nproviders = [\"vualt\"]\n[providers.vault]\ntype = \"mock\"",
@@ -215,6 +233,10 @@ fn m1_a_secret_written_where_none_belongs_is_never_shown() {
             "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = {{ method = \"token\", token = \"{canary}\" }}"
         ),
         format!("[providers.v]\ntype = \"vault\"\naddress = \"https://u:{canary}@v\""),
+        format!(
+            "[providers.g]\ntype = \"gcp-secret-manager\"\nproject = \"p\"\nauth = {{ method = \"service-account\", key \
+             = \"{canary}\" }}"
+        ),
         format!("[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\npassword = \"{canary}\""),
         format!("[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = \"{canary}\""),
         format!("[cache]\nttl = \"{canary}\""),

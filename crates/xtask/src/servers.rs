@@ -36,6 +36,7 @@ impl Servers {
         let python = aws.program();
         let azure = tools::azure(cache)?.program();
         let ministack_python = tools::ministack(cache)?.program();
+        let gcp_python = tools::gcp(cache)?.program();
         let bao = tools::openbao(cache)?;
         let emulator = tools::lambda_emulator(cache, &aws)?;
         let faketime = tools::faketime(cache)?;
@@ -55,6 +56,11 @@ impl Servers {
             command.env("IOT_MTLS_ENABLED", "0").env("GATEWAY_PORT", port.to_string()).env("TMPDIR", folder);
             command
         })?;
+        let mut drongo = Starting::new("drongo", folder, "/drongo/health", |port| {
+            let mut command = Command::new(&gcp_python);
+            command.args(["-m", "drongo.cli", "server", "--host", "127.0.0.1", "--port", &port.to_string()]);
+            command
+        })?;
         let mut openbao = Starting::new("openbao", folder, "/v1/sys/health", |port| {
             let mut command = Command::new(&bao);
             command.args(["server", "-dev", "-dev-no-store-token", "-dev-root-token-id=root"]);
@@ -66,6 +72,7 @@ impl Servers {
         let mut variables = vec![
             ("LOCKSTEP_TEST_PYTHON".to_owned(), python.display().to_string()),
             ("LOCKSTEP_TEST_AZURE_PYTHON".to_owned(), azure.display().to_string()),
+            ("LOCKSTEP_TEST_GCP_PYTHON".to_owned(), gcp_python.display().to_string()),
             ("LOCKSTEP_TEST_BAO".to_owned(), bao.display().to_string()),
             ("LOCKSTEP_TEST_RIE".to_owned(), emulator.display().to_string()),
             ("LOCKSTEP_TEST_FAKETIME".to_owned(), faketime.display().to_string()),
@@ -75,6 +82,7 @@ impl Servers {
             ("LOCKSTEP_TEST_MOTO", &mut moto),
             ("LOCKSTEP_TEST_MOTO_AUTH", &mut moto_auth),
             ("LOCKSTEP_TEST_MINISTACK", &mut ministack),
+            ("LOCKSTEP_TEST_DRONGO", &mut drongo),
             ("LOCKSTEP_TEST_OPENBAO", &mut openbao),
         ] {
             variables.push((name.to_owned(), server.ready()?));
@@ -84,7 +92,7 @@ impl Servers {
             variables.push((format!("{name}_KEY_ID"), id));
             variables.push((format!("{name}_SECRET_KEY"), secret));
         }
-        let running = [moto, moto_auth, ministack, openbao].into_iter().map(|server| server.service).collect();
+        let running = [moto, moto_auth, ministack, drongo, openbao].into_iter().map(|server| server.service).collect();
         Ok(Self { variables, _running: running, _postgres: postgres })
     }
 

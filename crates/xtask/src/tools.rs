@@ -11,7 +11,7 @@ mod python;
 pub(crate) use self::cache::Cache;
 pub(crate) use self::cargo::{agent, cargo_deny, cargo_fuzz, cargo_mutants, nextest, std_source, targets};
 pub(crate) use self::debian::{Postgres, Wrk, faketime, postgres, wrk};
-pub(crate) use self::python::{aws, azure, lambda_emulator, ministack, openbao, zig};
+pub(crate) use self::python::{aws, azure, gcp, lambda_emulator, ministack, openbao, zig};
 
 use crate::failure::Outcome;
 use crate::workspace::Workspace;
@@ -21,6 +21,7 @@ pub(crate) fn fetch(workspace: &Workspace, cache: &Cache) -> Outcome {
     openbao(cache)?;
     let aws = aws(cache)?;
     ministack(cache)?;
+    gcp(cache)?;
     lambda_emulator(cache, &aws)?;
     faketime(cache)?;
     postgres(cache)?;

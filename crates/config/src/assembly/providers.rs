@@ -4,6 +4,8 @@
 mod aws;
 #[cfg(feature = "azure-key-vault")]
 mod azure;
+#[cfg(feature = "gcp-secret-manager")]
+mod gcp;
 #[cfg(feature = "lockstep")]
 mod lockstep;
 mod missing;
@@ -94,6 +96,8 @@ fn make(config: &Config, ports: &Ports, logins: &mut Logins, alias: &Alias, prov
         Provider::AwsSecretsManager(settings) => aws::secrets_manager(config, ports, logins, settings),
         #[cfg(feature = "aws-parameter-store")]
         Provider::AwsParameterStore(settings) => aws::parameter_store(config, ports, logins, settings),
+        #[cfg(feature = "gcp-secret-manager")]
+        Provider::GcpSecretManager(settings) => gcp::make(config, ports, settings),
         #[cfg(feature = "vault")]
         Provider::Vault(settings) => vault::make(config, ports, settings),
         #[cfg(feature = "lockstep")]

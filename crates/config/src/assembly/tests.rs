@@ -67,6 +67,18 @@ fn what_a_provider_needs_and_has_not_is_said_at_start_with_its_place() {
             "lockstep.toml:4:57: `providers.v.auth.secret_id`: ",
         ),
         ("[providers.a]\ntype = \"aws-secrets-manager\"", "lockstep.toml:1:1: `providers.a`: AWS has no region; "),
+        (
+            "[providers.g]\ntype = \"gcp-secret-manager\"\nproject = \"p\"\nauth = { method = \"service-account\", key = { file = \"gone.json\" } }",
+            "lockstep.toml:4:44: `providers.g.auth.key`: ",
+        ),
+        (
+            "[providers.g]\ntype = \"gcp-secret-manager\"\nproject = \"p\"\nauth = { method = \"workload-identity\", audience = \"a\", token = { env = \"OIDC\" } }",
+            "lockstep.toml:4:64: `providers.g.auth.token`: the variable OIDC is not set; set it, or name another one",
+        ),
+        (
+            "[providers.g]\ntype = \"gcp-secret-manager\"\nproject = \"Acme\"",
+            "lockstep.toml:1:1: `providers.g`: `project` is no project of Google Cloud; write its id, such as `acme-prod`",
+        ),
     ] {
         let config = load(text, &[]).unwrap();
         let problems = config.assemble(&bench(&[]).ports).err().expect(text).to_string();
@@ -135,6 +147,28 @@ fn a_login_at_azure_that_lacks_something_says_what_to_write_and_where() {
         let problems = problems.map_or_else(String::new, |problems| problems.to_string());
         assert!(problems.contains(expected) && problems.is_empty() == expected.is_empty(), "{text}: {problems}");
         assert!(!problems.contains("c4n4ry"), "{problems}");
+    }
+}
+
+/// Break: leave out the `inspect` of the GCP provider's start.
+#[test]
+fn a_credentials_file_that_cant_be_used_is_said_at_start_and_nothing_is_sent() {
+    let url = r#"{"type":"external_account","audience":"a","subject_token_type":"t","token_url":"https://sts.googleapis.com/v1/token","credential_source":{"url":"http://c4n4ry"}}"#;
+    let hostile = r#"{"type":"external_account","audience":"a","subject_token_type":"t","token_url":"https://c4n4ry/v1/token","credential_source":{"file":"t"}}"#;
+    let default = "[providers.g]\ntype = \"gcp-secret-manager\"\nproject = \"p\"";
+    let key = format!("{default}\nauth = {{ method = \"service-account\", key = {{ file = \"adc.json\" }} }}");
+    for (text, file, expected) in [
+        (default, url, "the credentials file wants to fetch its token from a URL"),
+        (default, hostile, "`token_url` of the credentials file is not one of Google's own addresses"),
+        (default, r#"{"type":"authorized_user"}"#, "the credentials file is of a person"),
+        (default, "c4n4ry", "the credentials file is not the JSON that Google made (line 1, column 1)"),
+        (&key, url, "`key` is no key but a file for workload identity; write `method = \"workload-identity\"`"),
+    ] {
+        let bench = bench(&[("GOOGLE_APPLICATION_CREDENTIALS", "adc.json")]);
+        bench.files.write("adc.json", file);
+        let problems = load(text, &[]).unwrap().assemble(&bench.ports).err().expect(file).to_string();
+        assert!(problems.starts_with(&format!("lockstep.toml:1:1: `providers.g`: {expected}")), "{problems}");
+        assert!(!problems.contains("c4n4ry") && bench.transport.requests().is_empty(), "{problems}");
     }
 }
 

@@ -4,6 +4,7 @@ mod aws;
 mod azure;
 mod cloudflare;
 mod file;
+mod gcp;
 mod lockstep;
 mod mock;
 mod shape;
@@ -21,6 +22,9 @@ pub use self::azure::{
 };
 pub use self::cloudflare::CloudflareSecretsStore;
 pub use self::file::File;
+pub use self::gcp::{
+    GcpAuth, GcpDefault, GcpMetadata, GcpSecretManager, GcpServiceAccount, GcpTokenType, GcpWorkloadIdentity,
+};
 pub use self::lockstep::Lockstep;
 pub use self::mock::{Mock, MockSecret, MockValue};
 use self::tagged::tagged;
@@ -35,6 +39,8 @@ tagged! {
         AwsSecretsManager(AwsSecretsManager) = "aws-secrets-manager",
         /// AWS Systems Manager Parameter Store.
         AwsParameterStore(AwsParameterStore) = "aws-parameter-store",
+        /// Google Cloud Secret Manager.
+        GcpSecretManager(GcpSecretManager) = "gcp-secret-manager",
         /// HashiCorp Vault or OpenBao.
         Vault(Vault) = "vault",
         /// Another Lockstep endpoint.
@@ -84,6 +90,7 @@ impl Provider {
         match self {
             Self::AwsSecretsManager(settings) => settings.common(),
             Self::AwsParameterStore(settings) => settings.common(),
+            Self::GcpSecretManager(settings) => settings.common(),
             Self::Vault(settings) => settings.common(),
             Self::Lockstep(settings) => settings.common(),
             Self::CloudflareSecretsStore(settings) => settings.common(),

