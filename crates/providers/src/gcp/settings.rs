@@ -122,6 +122,14 @@ impl GcpSettings {
         if self.universe_domain.as_deref().is_some_and(|domain| !is_word(domain, b"-.") || !domain.contains('.')) {
             return wrong("`universe_domain` is no domain; write for example `googleapis.com`, or remove it");
         }
+        if let GcpSource::WorkloadIdentity { audience, .. } = &self.auth.source
+            && !audience.starts_with("//iam.")
+        {
+            return wrong(
+                "`audience` is no provider of a workload identity pool; write `//iam.googleapis.com/projects/<number>/\
+                 locations/global/workloadIdentityPools/<pool>/providers/<provider>`",
+            );
+        }
         if self.auth.impersonate.as_deref().is_some_and(|account| !is_account(account)) {
             return wrong(
                 "`impersonate` is no service account; write its address, such as \

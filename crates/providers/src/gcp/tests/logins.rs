@@ -295,7 +295,7 @@ async fn m1_no_token_key_or_answer_of_a_login_is_in_any_error() {
             let mut shown = format!("{error} {error:?} {provider:?} {:?}", error.upstream_code());
             let mut source = std::error::Error::source(&error);
             while let Some(cause) = source {
-                shown = format!("{shown}{cause} {cause:?}");
+                shown = format!("{shown} {cause} {cause:?}");
                 source = cause.source();
             }
             assert!(!shown.contains("c4n4ry") && !shown.contains("ya29") && !shown.contains("eyJ"), "{shown}");

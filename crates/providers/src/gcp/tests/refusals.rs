@@ -2,7 +2,7 @@ use lockstep_core::ErrorKind;
 use lockstep_testkit::fake::gcp::{AUDIENCE, Google, IMPERSONATED, PROJECT};
 use serde_json::{Value, json};
 
-use super::super::{GcpAuth, GcpSecretManager, GcpSettings};
+use super::super::{GcpAuth, GcpSecretManager, GcpSettings, GcpSource, GcpTokenType};
 use super::{KEY_FILE, World, machine, with_key};
 
 const CREDENTIALS: &str = "/run/credentials.json";
@@ -31,6 +31,11 @@ fn with(member: &str, content: Value) -> Value {
 
 fn impersonated(url: &str) -> Value {
     json!({ "type": "impersonated_service_account", "service_account_impersonation_url": url, "source_credentials": key() })
+}
+
+fn pool(audience: &str) -> GcpSource {
+    let token = super::file("/run/subject");
+    GcpSource::WorkloadIdentity { audience: audience.into(), token, token_type: GcpTokenType::Jwt }
 }
 
 /// What a provider says of this file, named by the variable, at its start. Nothing is sent whatever it says.
@@ -167,6 +172,7 @@ fn settings_that_make_no_address_say_what_to_write() {
         (set(|settings| settings.token_endpoint = Some("ftp://host/token".into())), "token_endpoint"),
         (set(|settings| settings.iam_endpoint = Some("https://host?x".into())), "iam_endpoint"),
         (set(|settings| settings.auth.impersonate = Some("a@b/../c".into())), "impersonate"),
+        (set(|settings| settings.auth.source = pool("https://iam.googleapis.com/projects/1")), "audience"),
     ] {
         let world = World::new();
         let error = GcpSecretManager::new(&settings, world.ports()).unwrap_err();
