@@ -231,6 +231,7 @@ struct Inner {
     name: Option<SecretName>,
     code: Option<Box<str>>,
     status: Option<u16>,
+    unsent: bool,
     request_id: Option<Box<str>>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -250,6 +251,7 @@ impl Error {
             name: None,
             code: None,
             status: None,
+            unsent: false,
             request_id: None,
             source: None,
         }))
@@ -293,6 +295,11 @@ impl Error {
             inner.code = Some(code.into());
             inner.status = Some(status);
         })
+    }
+
+    /// Says that nothing of the request left this process, so that even one that makes something may go elsewhere.
+    pub fn unsent(self) -> Self {
+        self.with(|inner| inner.unsent = true)
     }
 
     /// Keeps the provider's request id, cut to 128 printable ASCII characters.
@@ -339,6 +346,11 @@ impl Error {
     /// The secret that it failed on.
     pub fn name(&self) -> Option<&SecretName> {
         self.0.name.as_ref()
+    }
+
+    /// Whether it is certain that nothing of the request was sent.
+    pub fn is_unsent(&self) -> bool {
+        self.0.unsent
     }
 
     /// The provider's own error code.

@@ -16,7 +16,8 @@ pub trait Transport: Send + Sync {
     /// Sends the request and reads the whole answer, whatever its status.
     ///
     /// # Errors
-    /// `Network` (no connection, or it broke; the message says whether the request had been sent), `Tls`, `Timeout`,
+    /// `Network` (no connection, or it broke; [`Error::is_unsent`](crate::Error::is_unsent) says whether
+    /// it is certain that nothing was sent), `Tls`, `Timeout`,
     /// `TooLarge` (more than `limits.response_bytes`, on the wire or unpacked). The caller adds operation and name.
     async fn send(&self, request: http::Request<Bytes>, limits: Limits) -> Result<http::Response<Bytes>>;
 }
@@ -32,6 +33,11 @@ pub struct Limits {
     /// ([`Structure`](crate::Structure)).
     pub members: usize,
 }
+
+/// An extension of a request that makes something, though its method is a safe one: a transport never sends it twice,
+/// not even when a connection that it has kept turns out to be dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendOnce;
 
 /// Builds one [`Transport`] per provider, with its own TLS profile.
 pub trait Transports: Send + Sync {

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderValue};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
-use lockstep_core::{Clock, Env, Error, ErrorKind, Files, Limits, Result, TlsProfile, Transport, Transports};
+use lockstep_core::{Clock, Env, Error, ErrorKind, Files, Limits, Result, SendOnce, TlsProfile, Transport, Transports};
 use rustls::ClientConfig;
 use zeroize::Zeroizing;
 
@@ -130,7 +130,8 @@ impl HttpTransport {
         let target = Target::of(request.uri(), self.tls.is_some())?;
         let mut request = prepare(request)?;
         if let Some(mut pooled) = self.pool.take(&target).await {
-            let again = request.method().is_safe().then(|| request.clone());
+            let may_repeat = request.method().is_safe() && request.extensions().get::<SendOnce>().is_none();
+            let again = may_repeat.then(|| request.clone());
             match pooled.try_send_request(request).await {
                 Ok(response) => return self.read(target, pooled, response, most).await,
                 Err(mut error) => {

@@ -29,6 +29,16 @@ impl Row {
     pub(crate) const fn new(status: u16, code: &'static str, kind: ErrorKind, message: &'static str) -> Self {
         Self { status, code, kind, message }
     }
+
+    fn fits(&self, status: StatusCode, says: impl Fn(&str) -> bool) -> bool {
+        (self.status == 0 || self.status == status.as_u16()) && (self.code.is_empty() || says(self.code))
+    }
+}
+
+/// Whether a table has a row for an answer: what comes before another table decides where it has one.
+#[cfg(feature = "vault")]
+pub(crate) fn fits(table: &[Row], status: StatusCode, says: impl Fn(&str) -> bool) -> bool {
+    table.iter().any(|row| row.fits(status, &says))
 }
 
 /// The error of an answer. `says` tells whether the answer has a row's code; `code` is the one to keep.
@@ -39,9 +49,7 @@ pub(crate) fn refusal(
     code: &str,
     says: impl Fn(&str) -> bool,
 ) -> Error {
-    let fits =
-        |row: &&Row| (row.status == 0 || row.status == status.as_u16()) && (row.code.is_empty() || says(row.code));
-    let (kind, message) = match table.iter().find(fits) {
+    let (kind, message) = match table.iter().find(|row| row.fits(status, &says)) {
         Some(row) => (row.kind, row.message),
         None if status.is_redirection() => {
             (ErrorKind::Unavailable, "it sends us elsewhere, and redirects are not followed; look at its address")

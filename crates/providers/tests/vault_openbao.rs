@@ -68,7 +68,9 @@ impl Bao {
 
     fn provider(&self, auth: VaultAuth) -> VaultProvider {
         let settings = VaultSettings {
-            address: self.url.clone(),
+            addresses: vec![self.url.clone()],
+            inline: false,
+            forward_stale: false,
             namespace: self.namespace.clone(),
             auth,
             mounts: BTreeMap::new(),
@@ -87,7 +89,7 @@ impl Bao {
     }
 
     fn root(&self) -> VaultProvider {
-        self.provider(VaultAuth::Token(Credential::Env("ROOT".into())))
+        self.provider(VaultAuth::Token(Credential::Env("ROOT".into()).into()))
     }
 
     /// As an operator would; past the recording.
@@ -280,7 +282,7 @@ async fn an_approle_login_is_shared_renewed_and_made_again() {
     let provider = bao.provider(VaultAuth::AppRole {
         mount: auth.clone(),
         role_id: role_id.as_str().unwrap().to_owned(),
-        secret_id: Some(Credential::Env("SECRET_ID".into())),
+        secret_id: Some(Credential::Env("SECRET_ID".into()).into()),
     });
     let login = format!("auth/{auth}/login");
     let name = |text: &str| SecretName::parse(&format!("{mount}/{text}")).unwrap();
@@ -318,7 +320,7 @@ async fn a_bad_token_and_a_hidden_mount_say_what_to_do() {
     let bao = Bao::at(require!(servers::openbao()));
     let name = SecretName::parse("secret/a").unwrap();
     bao.env.set("BAD", "hvs.c4n4ry");
-    let bad = bao.provider(VaultAuth::Token(Credential::Env("BAD".into())));
+    let bad = bao.provider(VaultAuth::Token(Credential::Env("BAD".into()).into()));
     let error = bad.get(&bao.call(), &name, &Selector::Current).await.unwrap_err();
     assert_eq!((error.kind(), error.retry_hint()), (ErrorKind::Unauthenticated, Retry::Never));
     assert!(!format!("{error} {error:?} {bad:?}").contains("c4n4ry"));

@@ -13,6 +13,8 @@ pub(super) struct Failure {
     kind: ErrorKind,
     /// Whether an open connection ended before the answer began.
     broke: bool,
+    /// Whether nothing of the request was written.
+    unsent: bool,
     message: String,
 }
 
@@ -20,7 +22,7 @@ impl Failure {
     /// The host has no address.
     pub(super) fn of_name(target: &Target) -> Self {
         let message = format!("no connection to {target} (the name can't be resolved); the request was not sent");
-        Self { kind: ErrorKind::Network, broke: false, message }
+        Self { kind: ErrorKind::Network, broke: false, unsent: true, message }
     }
 
     /// TCP or TLS could not be set up.
@@ -35,7 +37,7 @@ impl Failure {
             let why = causes.io.unwrap_or_else(|| error.kind());
             (ErrorKind::Network, format!("no connection to {target} ({why}); the request was not sent"))
         };
-        Self { kind, broke: false, message }
+        Self { kind, broke: false, unsent: true, message }
     }
 
     /// The connection stood, and then something went wrong.
@@ -58,7 +60,7 @@ impl Failure {
             let message = format!("the connection to {target} broke{why}; the request may have been sent");
             (ErrorKind::Network, true, message)
         };
-        Self { kind, broke, message }
+        Self { kind, broke, unsent: broke && error.is_canceled(), message }
     }
 
     /// Whether a connection that was open ended before the answer.
@@ -68,7 +70,8 @@ impl Failure {
 
     /// As core sees it.
     pub(super) fn into_error(self) -> Error {
-        Error::new(self.kind, self.message)
+        let error = Error::new(self.kind, self.message);
+        if self.unsent { error.unsent() } else { error }
     }
 }
 

@@ -267,6 +267,7 @@ async fn a_refused_connection_and_an_unknown_host_are_network_errors_that_were_n
         let result = get(&transport(), &url).await;
         let message = result.as_ref().unwrap_err().message().to_owned();
         assert!(message.contains("was not sent") && !message.contains("canary"), "{message}");
+        assert!(result.as_ref().unwrap_err().is_unsent(), "{url}");
         assert_eq!(kind(result), ErrorKind::Network, "{url}");
     }
 }
@@ -296,6 +297,7 @@ async fn what_may_have_been_done_is_not_sent_twice_and_a_new_connection_is_not_r
     let post = || transport.send(request(Method::POST, &server.url("/canary")), LIMITS);
     post().await.unwrap();
     let broken = post().await;
+    assert!(!broken.as_ref().unwrap_err().is_unsent());
     assert!(broken.as_ref().unwrap_err().message().contains("may have been sent"));
     assert_eq!(kind(broken), ErrorKind::Network);
     assert_eq!(server.requests(), 2);
@@ -306,6 +308,24 @@ async fn what_may_have_been_done_is_not_sent_twice_and_a_new_connection_is_not_r
     let fresh = transport_at(&Arc::default());
     assert_eq!(kind(get(&fresh, &server.url("/canary")).await), ErrorKind::Network);
     assert_eq!((server.connections(), server.requests()), (3, 4));
+}
+
+/// Break: look at the method alone in `exchange`.
+#[tokio::test]
+async fn a_get_that_makes_something_is_not_sent_twice_over_a_dead_connection() {
+    let server = Server::new(|connection, request| match (connection, request) {
+        (0, 1) => Reply::Close,
+        _ => ok("value"),
+    });
+    let transport = transport();
+    let make = || {
+        let mut request = request(Method::GET, &server.url("/"));
+        request.extensions_mut().insert(lockstep_core::SendOnce);
+        transport.send(request, LIMITS)
+    };
+    make().await.unwrap();
+    assert_eq!(kind(make().await), ErrorKind::Network);
+    assert_eq!(server.requests(), 2);
 }
 
 /// Break: the two `is_closed` and `ready` of the pool.

@@ -111,6 +111,12 @@ impl Endpoint {
         text.parse().map(Self).map_err(|_| Error::new(ErrorKind::Internal, "a region makes no host name"))
     }
 
+    /// The STS of the partition `aws` that belongs to no region. It signs for `us-east-1`.
+    #[cfg(feature = "vault")]
+    pub(crate) fn global_sts() -> Self {
+        Self(Uri::from_static("https://sts.amazonaws.com/"))
+    }
+
     /// The address that the operator has set: in the configuration, else in the environment. `None` is AWS's own.
     pub(crate) fn configured(
         service: Service,

@@ -8,6 +8,8 @@ mod arn;
 mod credentials;
 mod endpoint;
 mod errors;
+#[cfg(feature = "vault")]
+pub(crate) mod identity;
 mod json;
 mod session;
 mod sign;

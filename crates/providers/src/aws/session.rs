@@ -107,6 +107,12 @@ impl Session {
         })
     }
 
+    /// Who logs in, as far as the configuration says.
+    #[cfg(feature = "vault")]
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+
     /// The time for a signature: the wall clock, corrected by what AWS said of it.
     pub(super) fn signing_time(&self) -> UnixMillis {
         let skew = self.skew_millis.load(Ordering::Acquire);

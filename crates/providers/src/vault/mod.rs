@@ -5,7 +5,9 @@
 //! read is sent once: whatever comes of it, the error says [`Retry::Never`](lockstep_core::Retry::Never).
 
 mod answer;
+mod cluster;
 mod http;
+mod index;
 mod kv;
 mod listing;
 mod login;
@@ -18,4 +20,4 @@ mod status;
 mod tests;
 
 pub use self::provider::VaultProvider;
-pub use self::settings::{MountKind, VaultAuth, VaultSettings};
+pub use self::settings::{Handed, MountKind, VaultAuth, VaultSettings, Wrapping};

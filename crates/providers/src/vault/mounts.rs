@@ -61,6 +61,12 @@ impl Mounts {
         })
     }
 
+    /// Every mount that is known.
+    pub(super) fn all(&self) -> Vec<(String, MountKind)> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|(mount, kind)| (mount.clone(), *kind)).collect()
+    }
+
     /// Remembers a mount. What belongs to the server itself, such as `sys`, is not one: `None`.
     pub(super) fn learn(&self, path: &str, info: &MountInfo) -> Option<(String, MountKind)> {
         let mount = path.trim_matches('/').to_owned();

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use ::http::{Method, Response, StatusCode};
+use ::http::{Response, StatusCode};
 use async_trait::async_trait;
 use bytes::Bytes;
 use lockstep_core::{
@@ -11,15 +12,16 @@ use lockstep_core::{
     Result, Retry, Scope, ScopeParts, Secret, SecretName, Selector, VersionInfo,
 };
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::answer::Envelope;
-use super::http::{Http, body, encoded};
+use super::cluster::Cluster;
+use super::http::{Ask, Http, body, encoded};
+use super::index::Index;
 use super::kv::{Found, History, made, version_1, version_2};
 use super::listing::{Folders, Walk};
 use super::login::Login;
 use super::mounts::{MountInfo, Mounts, Place};
-use super::settings::{Address, MountKind, VaultSettings, namespace_header};
+use super::settings::{MountKind, VaultSettings, namespace_header};
 use super::status::malformed;
 use crate::Ports;
 use crate::paging::page_of;
@@ -30,7 +32,7 @@ const PAGE: u16 = 100;
 /// A Vault or OpenBao.
 pub struct VaultProvider {
     scope: Scope,
-    http: Http,
+    http: Arc<Http>,
     login: Login,
     mounts: Mounts,
 }
@@ -62,44 +64,45 @@ impl VaultProvider {
     /// A provider that has not asked the server anything yet.
     ///
     /// # Errors
-    /// `Config` when the address or the namespace can't be one.
+    /// `Config` when an address or the namespace can't be one, and when the method can't do what is asked of it.
     pub fn new(settings: VaultSettings, ports: Ports) -> Result<Self> {
-        let address = Address::parse(&settings.address)?;
+        let cluster = Cluster::new(&settings.addresses, ports.clock.clone())?;
         let namespace = settings.namespace.as_deref().map(namespace_header).transpose()?;
+        if settings.inline && settings.mounts.is_empty() {
+            // `sys/internal/ui/mounts` takes no login within a request.
+            let message = "with `inline` the server can't be asked what is mounted where; write it under `mounts`";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        let transport = ports.transport.clone();
+        let login = Login::new(settings.auth, settings.inline, ports)?;
         let scope = Scope::new(ScopeParts {
             provider: "vault".into(),
-            endpoint: address.text(),
-            identity: Login::identity(&settings.auth),
+            endpoint: cluster.text(),
+            identity: login.identity(),
             namespace: settings.namespace.as_deref().unwrap_or_default().trim_matches('/').to_owned(),
             environment: settings.environment,
             ..ScopeParts::default()
         });
-        Ok(Self {
-            scope,
-            http: Http { address, namespace, transport: ports.transport.clone(), members: settings.members },
-            login: Login::new(settings.auth, ports),
-            mounts: Mounts::new(&settings.mounts),
-        })
+        let http = Http {
+            cluster,
+            index: Index::default(),
+            namespace,
+            transport,
+            members: settings.members,
+            forward_stale: settings.forward_stale,
+        };
+        Ok(Self { scope, http: Arc::new(http), login, mounts: Mounts::new(&settings.mounts) })
     }
 
-    /// One request with a token. A 403 is explained before it is passed on.
-    async fn send(
-        &self,
-        call: &Call,
-        method: Method,
-        path: &str,
-        body: Option<Zeroizing<Vec<u8>>>,
-    ) -> Result<Response<Bytes>> {
-        let token = self.login.token(call, &self.http).await.map_err(of_login)?;
-        let response = self.http.send(call, method, path, Some(&token.value), body).await?;
-        if response.status() == StatusCode::FORBIDDEN {
-            return Err(self.login.refused(call, &self.http, &token).await);
-        }
-        Ok(response)
+    /// One request of who is logged in. A 403 is explained before it is passed on.
+    async fn send(&self, call: &Call, ask: Ask) -> Result<Response<Bytes>> {
+        let access = self.login.access(call, &self.http).await.map_err(of_login)?;
+        let response = self.http.send(call, &access.on(ask)?).await?;
+        self.login.judged(call, &self.http, &access, response).await
     }
 
     async fn read(&self, call: &Call, path: &str) -> Result<Response<Bytes>> {
-        self.send(call, Method::GET, path, None).await
+        self.send(call, Ask::get(path)).await
     }
 
     /// Where a name is, asking the server once per mount.
@@ -197,16 +200,23 @@ impl VaultProvider {
     /// Has a credential made. The request is sent once, whatever comes of it: what was made on a lost answer is in the
     /// hands of nobody, and a second one would be too many.
     async fn credential(&self, call: &Call, place: &Place, id: CanonicalId) -> Result<Secret> {
-        let token = self.login.token(call, &self.http).await?;
-        let path = format!("{}/{}", encoded(&place.mount), encoded(&place.path));
         // These are read, not made.
         let is_static = place.is_static();
-        let sent = self.http.send(call, Method::GET, &path, Some(&token.value), None).await;
-        let outcome = match sent {
-            Ok(response) if response.status() == StatusCode::FORBIDDEN => {
-                Err(self.login.refused(call, &self.http, &token).await)
-            }
-            Ok(response) => made(&response, id, call.clock().wall(), is_static),
+        if self.login.is_inline() && !is_static {
+            return Err(Error::unsupported(
+                "read what has a lease with `inline`: the lease would end with the request; log in without it",
+            ));
+        }
+        let access = self.login.access(call, &self.http).await.map_err(of_login)?;
+        let path = format!("{}/{}", encoded(&place.mount), encoded(&place.path));
+        let ask = access.on(Ask::get(path))?;
+        let ask = if is_static { ask } else { ask.once() };
+        let outcome = match self.http.send(call, &ask).await {
+            Ok(response) => self
+                .login
+                .judged(call, &self.http, &access, response)
+                .await
+                .and_then(|response| made(&response, id, call.clock().wall(), is_static)),
             Err(error) => Err(error),
         };
         if is_static { outcome } else { outcome.map_err(|error| error.retry(Retry::Never)) }
@@ -228,10 +238,13 @@ impl VaultProvider {
         if let Some(place) = self.mounts.find_text(prefix) {
             return Ok(vec![format!("{}/", place.mount)]);
         }
+        let is_kv = |(mount, kind): (String, MountKind)| (kind != MountKind::Dynamic).then(|| format!("{mount}/"));
+        if self.login.is_inline() {
+            return Ok(self.mounts.all().into_iter().filter_map(is_kv).collect());
+        }
         let response = self.read(call, "sys/internal/ui/mounts").await?;
         let visible: Visible = Envelope::of(&response)?.data()?;
         let learned = visible.secret.iter().filter_map(|(path, info)| self.mounts.learn(path, info));
-        let is_kv = |(mount, kind): (String, MountKind)| (kind != MountKind::Dynamic).then(|| format!("{mount}/"));
         Ok(learned.filter_map(is_kv).collect())
     }
 
@@ -258,8 +271,8 @@ impl VaultProvider {
             .expose_text()
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the lease is not one of this provider"))?;
         let increment = increment.then_some(lease.duration.as_secs());
-        let sent = body(&LeaseBody { lease_id, increment })?;
-        let response = self.send(call, Method::POST, path, Some(sent)).await?;
+        let sent = body(&LeaseBody { lease_id, increment }, 64 + 6 * lease_id.len())?;
+        let response = self.send(call, Ask::post(path, sent)).await?;
         if response.status() == StatusCode::BAD_REQUEST {
             let message = "the lease is over or can't be renewed; read the secret again";
             return Err(Error::new(ErrorKind::NotFound, message).upstream("", 400));
@@ -377,8 +390,12 @@ impl Provider for VaultProvider {
     }
 
     async fn check(&self, call: &Call) -> Result<()> {
-        let answered = self.read(call, "auth/token/lookup-self").await;
-        let checked = answered.and_then(|response| Envelope::of(&response).map(|_| ()));
+        let checked = match self.read(call, "auth/token/lookup-self").await {
+            Ok(response) => Envelope::of(&response).map(|_| ()),
+            // There is no token to look up, and the login that came with the request was accepted.
+            Err(error) if self.login.is_inline() && error.kind() == ErrorKind::Denied => Ok(()),
+            Err(error) => Err(error),
+        };
         checked.map_err(|error| error.during(Operation::Check))
     }
 }

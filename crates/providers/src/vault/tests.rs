@@ -34,7 +34,9 @@ impl World {
         };
         let mounts = [("kv1", MountKind::Kv1), ("kv2", MountKind::Kv2), ("db", MountKind::Dynamic)];
         let settings = VaultSettings {
-            address: "https://vault.internal:8200".into(),
+            addresses: vec!["https://vault.internal:8200".into()],
+            inline: false,
+            forward_stale: false,
             namespace: Some("team/prod".into()),
             auth,
             mounts: mounts.map(|(path, kind)| (path.to_owned(), kind)).into(),
@@ -50,14 +52,14 @@ impl World {
             let target = request.uri().path_and_query().unwrap().as_str();
             if target == "/v1/auth/token/lookup-self" { token_is_good() } else { script(target) }
         });
-        Self::new(VaultAuth::Token(Credential::Env("TOKEN".into())), transport)
+        Self::new(VaultAuth::Token(Credential::Env("TOKEN".into()).into()), transport)
     }
 
     fn with_approle(script: impl FnMut(&http::Request<bytes::Bytes>) -> Reply + Send + 'static) -> Self {
         let auth = VaultAuth::AppRole {
             mount: "approle".into(),
             role_id: "role".into(),
-            secret_id: Some(Credential::Env("SECRET_ID".into())),
+            secret_id: Some(Credential::Env("SECRET_ID".into()).into()),
         };
         Self::new(auth, FakeTransport::by(script))
     }
@@ -366,7 +368,7 @@ async fn a_403_is_denied_when_the_token_is_good_and_a_new_login_when_it_is_over(
 
 #[tokio::test]
 async fn a_token_is_read_again_once_the_server_refuses_it() {
-    let auth = VaultAuth::Token(Credential::Env("TOKEN".into()));
+    let auth = VaultAuth::Token(Credential::Env("TOKEN".into()).into());
     let world = World::new(
         auth,
         FakeTransport::by(|request| match request.headers()["x-vault-token"].to_str().unwrap() {
@@ -422,12 +424,14 @@ async fn l9_our_own_token_is_no_secret_that_a_caller_can_read() {
 async fn m2_what_the_server_answered_is_wiped_by_its_last_reader() {
     let world = World::with_token(|_| kv2("x"));
     let http = super::http::Http {
-        address: super::settings::Address::parse("https://vault.internal:8200").unwrap(),
+        cluster: super::cluster::Cluster::new(&["https://vault.internal:8200".into()], world.clock.clone()).unwrap(),
+        index: super::index::Index::default(),
+        forward_stale: false,
         namespace: None,
         members: MAX_MEMBERS,
         transport: world.transport.clone(),
     };
-    let answer = http.send(&call(&world.clock), http::Method::GET, "kv2/data/a", None, None).await.unwrap();
+    let answer = http.send(&call(&world.clock), &super::http::Ask::get("kv2/data/a")).await.unwrap();
     assert!(answer.into_body().try_into_mut().is_err(), "the bytes belong to what wipes them");
 }
 
@@ -506,7 +510,7 @@ async fn a_list_goes_through_all_visible_mounts_in_order() {
 #[tokio::test]
 async fn a_way_to_log_in_that_is_not_there_is_no_secret_that_is_not_there() {
     let nothing_there = FakeTransport::by(|_| Reply::json(404, &json!({ "errors": [] })));
-    let world = World::new(VaultAuth::Token(Credential::Env("TOKEN".into())), nothing_there);
+    let world = World::new(VaultAuth::Token(Credential::Env("TOKEN".into()).into()), nothing_there);
     let error = world.current("kv2/a").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert!(error.message().contains("namespace"));

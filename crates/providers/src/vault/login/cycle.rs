@@ -1,22 +1,21 @@
-//! Tokens: where they come from, when they are renewed, and what a 403 means.
+//! Tokens: when they are renewed, when they are replaced, and what a 403 means. One life-cycle for all methods.
 //!
 //! Vault answers 403 both to a token that is over and to a policy that refuses. The token itself is asked (`lookup-self`)
 //! before a refusal is believed, unless it was confirmed a moment ago.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
-use ::http::{Method, StatusCode};
-use futures_util::lock::Mutex;
-use lockstep_core::{Call, Error, ErrorKind, Moment, Operation, Result, Retry, SecretValue, Timeline};
-use serde::{Deserialize, Serialize};
+use ::http::StatusCode;
+use lockstep_core::{Call, Error, ErrorKind, Moment, Operation, Result, Retry, SecretValue};
+use serde::Deserialize;
 
-use super::answer::{Auth, Envelope};
-use super::http::{Http, body, encoded};
-use super::settings::VaultAuth;
-use super::status::{error_of, malformed};
-use crate::Ports;
+use super::super::answer::{Auth, Envelope};
+use super::super::http::{Ask, Http, body};
+use super::super::status::malformed;
+use super::{Login, Source, refused};
+use crate::refusal::Row;
 
 /// A token that was confirmed this recently is not asked again whether a 403 is its own.
 const CONFIRMED_FOR: Duration = Duration::from_secs(5);
@@ -24,7 +23,7 @@ const CONFIRMED_FOR: Duration = Duration::from_secs(5);
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 
 /// A token in use.
-pub(super) struct Token {
+pub(in crate::vault) struct Token {
     pub(super) value: SecretValue,
     life: StdMutex<Life>,
 }
@@ -41,23 +40,6 @@ struct Life {
     paused: Option<Moment>,
 }
 
-/// The login of one provider, shared by all its calls.
-pub(super) struct Login {
-    auth: VaultAuth,
-    ports: Ports,
-    timeline: Timeline,
-    current: Mutex<Option<Arc<Token>>>,
-    attempts: AtomicU64,
-    last_failure: StdMutex<Option<Error>>,
-}
-
-#[derive(Serialize)]
-struct AppRoleBody<'a> {
-    role_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret_id: Option<&'a str>,
-}
-
 #[derive(Deserialize)]
 struct LookupData {
     ttl: u64,
@@ -66,28 +48,8 @@ struct LookupData {
 }
 
 impl Login {
-    pub(super) fn new(auth: VaultAuth, ports: Ports) -> Self {
-        let timeline = Timeline::new(ports.clock.clone());
-        Self {
-            auth,
-            ports,
-            timeline,
-            current: Mutex::new(None),
-            attempts: AtomicU64::new(0),
-            last_failure: StdMutex::default(),
-        }
-    }
-
-    /// What tells two logins apart, without a credential.
-    pub(super) fn identity(auth: &VaultAuth) -> String {
-        match auth {
-            VaultAuth::Token(credential) => format!("token {credential:?}"),
-            VaultAuth::AppRole { mount, role_id, .. } => format!("approle {} {role_id}", mount.trim_matches('/')),
-        }
-    }
-
     /// A token to use now. Whoever comes while a login is under way shares its outcome, also a failure.
-    pub(super) async fn token(&self, call: &Call, http: &Http) -> Result<Arc<Token>> {
+    pub(super) async fn token(&self, call: &Call, http: &Arc<Http>) -> Result<Arc<Token>> {
         let attempts = self.attempts.load(Ordering::Acquire);
         let mut current = self.current.lock().await;
         let now = self.timeline.now();
@@ -115,7 +77,7 @@ impl Login {
     }
 
     /// What a 403 to a request with this token means. When the token is over, it is dropped before this says so.
-    pub(super) async fn refused(&self, call: &Call, http: &Http, token: &Arc<Token>) -> Error {
+    pub(super) async fn refused(&self, call: &Call, http: &Arc<Http>, token: &Arc<Token>) -> Error {
         let now = self.timeline.now();
         let confirmed = token.life().confirmed;
         if confirmed.is_some_and(|at| !now.is_past(at, CONFIRMED_FOR)) {
@@ -145,17 +107,22 @@ impl Login {
     }
 
     /// The same token with more life, or another one from where it came; `None` when a new login is due.
-    async fn prolonged(&self, call: &Call, http: &Http, token: &Arc<Token>, now: Moment) -> Result<Option<Arc<Token>>> {
+    async fn prolonged(
+        &self,
+        call: &Call,
+        http: &Arc<Http>,
+        token: &Arc<Token>,
+        now: Moment,
+    ) -> Result<Option<Arc<Token>>> {
         let life = token.life();
         let over = life.is_over(now);
-        if let VaultAuth::Token(credential) = &self.auth {
-            // An agent may have put another one there.
-            let read = credential.read(&*self.ports.env, &*self.ports.files)?;
-            if read != token.value || over {
-                return Ok(None);
-            }
-        }
         if over {
+            return Ok(None);
+        }
+        if let Source::Token(from) = &self.source
+            // An agent may have put another one there. One that can't be read says nothing about the one in use.
+            && from.read(call, self.with(http)).await.is_ok_and(|read| read != token.value)
+        {
             return Ok(None);
         }
         let pause = |life: &mut Life| life.paused = Some(now);
@@ -169,26 +136,25 @@ impl Login {
                 Ok(false) | Err(_) => token.change(|life| life.renewable = false),
             }
         }
-        if matches!(self.auth, VaultAuth::Token(_)) {
+        if matches!(self.source, Source::Token(_)) {
             // Nothing to log in with: it is used until its end.
             token.change(pause);
             return Ok(Some(token.clone()));
         }
-        match self.fresh(call, http).await {
-            Ok(fresh) => Ok(Some(Arc::new(fresh))),
-            Err(error) if error.is_transient() => {
-                token.change(pause);
-                Ok(Some(token.clone()))
-            }
-            Err(error) => Err(error.during(Operation::Login)),
+        if let Ok(fresh) = self.fresh(call, http).await {
+            return Ok(Some(Arc::new(fresh)));
         }
+        // What is still accepted is used until its end, whatever is wrong with the next login.
+        token.change(pause);
+        Ok(Some(token.clone()))
     }
 
     /// Renews; `false` when the server grants so little that a new login is better.
-    async fn renew(&self, call: &Call, http: &Http, token: &Token, now: Moment) -> Result<bool> {
+    async fn renew(&self, call: &Call, http: &Arc<Http>, token: &Token, now: Moment) -> Result<bool> {
         let before = token.life().ttl.unwrap_or_default();
-        let sent = body(&serde_json::json!({}))?;
-        let response = http.send(call, Method::POST, "auth/token/renew-self", Some(&token.value), Some(sent)).await?;
+        let sent = body(&serde_json::json!({}), 2)?;
+        let ask = Ask::post("auth/token/renew-self", sent).with(&token.value)?;
+        let response = http.send(call, &ask).await?;
         if response.status() == StatusCode::FORBIDDEN {
             return Ok(false);
         }
@@ -208,10 +174,10 @@ impl Login {
         Ok(true)
     }
 
-    async fn fresh(&self, call: &Call, http: &Http) -> Result<Token> {
-        match &self.auth {
-            VaultAuth::Token(credential) => {
-                let value = credential.read(&*self.ports.env, &*self.ports.files)?;
+    async fn fresh(&self, call: &Call, http: &Arc<Http>) -> Result<Token> {
+        match &self.source {
+            Source::Token(from) => {
+                let value = from.read(call, self.with(http)).await?;
                 let found = self.look_up(call, http, &value).await?;
                 let now = self.timeline.now();
                 let ttl = found.as_ref().map_or(0, |found| found.ttl);
@@ -225,22 +191,18 @@ impl Login {
                 };
                 Ok(Token { value, life: StdMutex::new(life) })
             }
-            VaultAuth::AppRole { mount, role_id, secret_id } => {
-                let secret_id =
-                    secret_id.as_ref().map(|from| from.read(&*self.ports.env, &*self.ports.files)).transpose()?;
-                let secret_id = secret_id.as_ref().and_then(SecretValue::expose_text);
-                let sent = body(&AppRoleBody { role_id, secret_id })?;
-                let path = format!("auth/{}/login", encoded(mount.trim_matches('/')));
+            Source::Method(method) => {
+                let form = method.form(call, self.with(http)).await?;
                 let now = self.timeline.now();
-                let response = http.send(call, Method::POST, &path, None, Some(sent)).await?;
-                granted(&response, now)
+                let response = http.send(call, &Ask::post(form.path.as_str(), form.body()?)).await?;
+                granted(&response, now, method.refusals())
             }
         }
     }
 
     /// What the server says of a token; `None` when it refuses it.
-    async fn look_up(&self, call: &Call, http: &Http, token: &SecretValue) -> Result<Option<LookupData>> {
-        let response = http.send(call, Method::GET, "auth/token/lookup-self", Some(token), None).await?;
+    async fn look_up(&self, call: &Call, http: &Arc<Http>, token: &SecretValue) -> Result<Option<LookupData>> {
+        let response = http.send(call, &Ask::get("auth/token/lookup-self").with(token)?).await?;
         if response.status() == StatusCode::FORBIDDEN {
             return Ok(None);
         }
@@ -275,28 +237,19 @@ impl Life {
     }
 }
 
-/// The token of an AppRole login.
-fn granted(response: &::http::Response<bytes::Bytes>, now: Moment) -> Result<Token> {
-    let refused =
-        |message: &str| Error::new(ErrorKind::Unauthenticated, message).upstream("", response.status().as_u16());
-    match response.status() {
-        StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN => {
-            return Err(refused("the server does not accept the role id and secret id; look at both"));
-        }
-        StatusCode::NOT_FOUND => {
-            let message = "there is no AppRole login; look at `mount` of `auth`, and at `namespace`";
-            return Err(Error::new(ErrorKind::Config, message));
-        }
-        status if !status.is_success() => {
-            return Err(error_of(status, response.headers(), response.body()));
-        }
-        _ => {}
+/// The token of a login.
+fn granted(response: &::http::Response<bytes::Bytes>, now: Moment, refusals: &[Row]) -> Result<Token> {
+    if !response.status().is_success() {
+        return Err(refused(response, refusals));
     }
     let envelope = Envelope::of(response)?;
     let Auth { client_token, lease_duration, renewable, mfa_requirement } = envelope.auth.ok_or_else(malformed)?;
     if client_token.is_empty() {
         return Err(match mfa_requirement {
-            Some(_) => refused("the login wants a second factor, which can't be given here; use another role"),
+            Some(_) => {
+                let message = "the login wants a second factor, which can't be given here; use another role or method";
+                Error::new(ErrorKind::Unauthenticated, message).upstream("", response.status().as_u16())
+            }
             None => malformed(),
         });
     }
@@ -306,7 +259,7 @@ fn granted(response: &::http::Response<bytes::Bytes>, now: Moment) -> Result<Tok
     Ok(Token { value: SecretValue::from(&*client_token), life: StdMutex::new(life) })
 }
 
-fn denied() -> Error {
+pub(super) fn denied() -> Error {
     let message = "the server's policies refuse this path; look at the policies of the token or role";
     Error::new(ErrorKind::Denied, message).upstream("", 403)
 }

@@ -1,0 +1,128 @@
+//! [`Cluster`]: the nodes of one Vault, which of them to ask first, and which to leave alone for a while.
+//!
+//! Tokens, leases and the index belong to the cluster, not to a node.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::StatusCode;
+use lockstep_core::{Clock, Error, ErrorKind, Moment, Result, Timeline};
+
+use super::settings::Address;
+
+/// How long a node that could not serve is asked after all the others.
+const REST: Duration = Duration::from_secs(30);
+
+/// A cluster has a handful of nodes.
+const MOST_NODES: usize = 16;
+
+/// The nodes, in the order of the configuration.
+pub(super) struct Cluster {
+    nodes: Vec<Address>,
+    /// Per node, since when it rests.
+    resting: Mutex<Vec<Option<Moment>>>,
+    timeline: Timeline,
+}
+
+impl Cluster {
+    /// # Errors
+    /// `Config` for no address, too many, one twice, or one that can't be one.
+    pub(super) fn new(addresses: &[String], clock: Arc<dyn Clock>) -> Result<Self> {
+        let nodes = addresses.iter().map(|address| Address::parse(address)).collect::<Result<Vec<_>>>()?;
+        let mut texts: Vec<_> = nodes.iter().map(Address::text).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        if texts.len() != nodes.len() || nodes.is_empty() || nodes.len() > MOST_NODES {
+            let message = format!("a vault has from 1 to {MOST_NODES} addresses, each of them once; look at `address`");
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        let resting = Mutex::new(vec![None; nodes.len()]);
+        Ok(Self { nodes, resting, timeline: Timeline::new(clock) })
+    }
+
+    /// Every node once: those that serve, in the order of the configuration, then those that rest, the longest first.
+    pub(super) fn order(&self) -> Vec<usize> {
+        let now = self.timeline.now();
+        let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest_left = |node: &usize| match resting[*node] {
+            Some(since) if !now.is_past(since, REST) => {
+                REST.saturating_sub(now.since(since).unwrap_or_default()).max(Duration::from_millis(1))
+            }
+            _ => Duration::ZERO,
+        };
+        let mut order: Vec<usize> = (0..self.nodes.len()).collect();
+        order.sort_by_key(rest_left);
+        order
+    }
+
+    pub(super) fn node(&self, number: usize) -> &Address {
+        &self.nodes[number]
+    }
+
+    /// Remembers whether a node could serve.
+    pub(super) fn judge(&self, number: usize, serves: bool) {
+        let since = (!serves).then(|| self.timeline.now());
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)[number] = since;
+    }
+
+    /// All addresses as the scope names them.
+    pub(super) fn text(&self) -> String {
+        let mut texts: Vec<_> = self.nodes.iter().map(Address::text).collect();
+        texts.sort_unstable();
+        texts.join(" ")
+    }
+}
+
+/// Whether an answer says that the node can't serve, and another one may: a standby that can't, a sealed or removed
+/// node, a failing one. Not 429: a rate limit is the cluster's.
+pub(super) fn cannot_serve(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 472..=474) || status.is_server_error()
+}
+
+/// Whether a failure is the node's or the way's to it.
+pub(super) fn is_of_node(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Network | ErrorKind::Tls | ErrorKind::Timeout | ErrorKind::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_testkit::ManualClock;
+
+    use super::*;
+
+    fn addresses(count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("https://vault-{number}:8200")).collect()
+    }
+
+    /// Break: `REST`, or `sort_by_key`.
+    #[test]
+    fn a_node_that_could_not_serve_is_last_for_half_a_minute_and_never_left_out() {
+        let clock = ManualClock::new();
+        let cluster = Cluster::new(&addresses(3), clock.clone()).unwrap();
+        assert_eq!(cluster.order(), [0, 1, 2]);
+        cluster.judge(0, false);
+        assert_eq!(cluster.order(), [1, 2, 0]);
+        clock.advance(Duration::from_secs(10));
+        cluster.judge(1, false);
+        cluster.judge(2, false);
+        assert_eq!(cluster.order(), [0, 1, 2], "all rest: whoever has rested longest goes first");
+        cluster.judge(1, true);
+        assert_eq!(cluster.order(), [1, 0, 2]);
+        clock.advance(Duration::from_secs(21));
+        assert_eq!(cluster.order(), [0, 1, 2], "31 s after its failure the first one is asked first again");
+    }
+
+    #[test]
+    fn a_cluster_has_some_addresses_each_once_and_its_order_is_no_part_of_the_scope() {
+        let clock = ManualClock::new();
+        let refused = |list: &[String]| Cluster::new(list, clock.clone()).err().map(|error| error.kind());
+        assert_eq!(refused(&[]), Some(ErrorKind::Config));
+        assert_eq!(refused(&addresses(17)), Some(ErrorKind::Config));
+        assert_eq!(refused(&["https://v".to_owned(), "https://v/".to_owned()]), Some(ErrorKind::Config));
+        let text = |list: &[String]| Cluster::new(list, clock.clone()).unwrap().text();
+        let mut list = addresses(16);
+        let before = text(&list);
+        list.reverse();
+        assert_eq!(text(&list), before);
+    }
+}
