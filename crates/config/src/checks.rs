@@ -1,6 +1,7 @@
 //! What no single value can say: ranges, addresses, and names that refer to one another. Everything wrong is listed.
 
 mod address;
+mod vault;
 
 use std::time::Duration;
 
@@ -211,7 +212,7 @@ impl Checks<'_> {
                 self.tls(key, &settings.tls);
             }
             Provider::Vault(settings) => {
-                self.address(&format!("{key}.address"), Some(&settings.address), settings.insecure);
+                self.vault(key, settings);
                 self.tls(key, &settings.tls);
             }
             Provider::Lockstep(settings) => {

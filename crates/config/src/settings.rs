@@ -35,10 +35,11 @@ use serde::{Deserialize, Serialize};
 pub use self::cache::{Cache, Freshness, Journal};
 pub use self::host::{Audit, AuditHits, AuditSinkKind, Auth, Aws, Listen, Log, LogFormat, LogLevel, Metrics, Trace};
 pub use self::provider::{
-    AwsParameterStore, AwsSecretsManager, AzureAuth, AzureClientCertificate, AzureClientSecret, AzureCloud,
+    Addresses, AwsParameterStore, AwsSecretsManager, AzureAuth, AzureClientCertificate, AzureClientSecret, AzureCloud,
     AzureKeyVault, AzureManagedIdentity, AzureWorkloadIdentity, CloudflareSecretsStore, Common, File, GcpAuth,
     GcpDefault, GcpMetadata, GcpSecretManager, GcpServiceAccount, GcpTokenType, GcpWorkloadIdentity, Lockstep, Mock,
-    MockSecret, MockValue, Need, Provider, Vault, VaultAppRole, VaultAuth, VaultMount, VaultToken,
+    MockSecret, MockValue, Need, Provider, Vault, VaultAppRole, VaultAuth, VaultAws, VaultCert, VaultJwt,
+    VaultKubernetes, VaultMount, VaultToken, VaultUserpass,
 };
 pub use self::reach::{Context, Only, Tag, Word};
 pub use self::route::Route;

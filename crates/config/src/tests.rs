@@ -143,6 +143,44 @@ fn a_mistake_is_shown_with_its_place_and_what_to_write_instead() {
              clear; write `https://`, or add `insecure = true` if that is what you want",
         ),
         (
+            "[providers.v]\ntype = \"vault\"\naddress = [\"https://a\", \"http://b\"]",
+            "lockstep.toml:3:25: `providers.v.address.1`: `http://` to another machine would send secrets in the clear; \
+             write `https://`, or add `insecure = true` if that is what you want",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = [\"https://a\", \"https://a/\"]",
+            "lockstep.toml:3:25: `providers.v.address.1`: this address stands there twice; remove one",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = []",
+            "lockstep.toml:3:11: `providers.v.address`: a cluster has from 1 to 16 nodes; write as many addresses",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = 7",
+            "lockstep.toml:3:11: `providers.v.address`: a number is written here; write an address such as \
+             `\"https://vault.internal:8200\"`, or a list of them",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"jwt\", jwt = { env = \"J\" }, inline = true }",
+            "lockstep.toml:1:1: `providers.v.mounts`: with `inline` the server can't be asked what is mounted where; \
+             write for example `mounts = { secret = \"kv2\" }`",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"aws\", inline = true }",
+            "lockstep.toml:4:26: `providers.v.auth.inline`: there is no such key; write one of `mount`, `profile`, `region`, \
+             `role`, `server_id`",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"cert\" }",
+            "lockstep.toml:1:1: `providers.v.tls`: the method `cert` shows a client certificate; write `client_cert` and \
+             `client_key`",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"token\", token = { env = \"T\" }, creation_path = \"auth/token/create\" }",
+            "lockstep.toml:4:67: `providers.v.auth.creation_path`: only what is wrapped has one; write `wrapped = true` \
+             too, or remove this",
+        ),
+        (
             "[[routes]]\nmatch = \"**\"\nproviders = [\"vualt\"]\n[providers.vault]\ntype = \"mock\"",
             "lockstep.toml:3:14: `routes.0.providers.0`: there is no provider `vualt`; did you mean `vault`?",
         ),
@@ -276,6 +314,25 @@ type = "vault"
 address = "https://vault.internal:8200"
 auth = { method = "approle", role_id = "r", secret_id = { file = "id" } }
 mounts = { kv = "kv2" }
+[providers.cluster]
+type = "vault"
+address = ["https://a:8200", "https://b:8200"]
+auth = { method = "kubernetes", role = "app", inline = true }
+mounts = { kv = "kv2" }
+forward_stale = true
+[providers.wrapped]
+type = "vault"
+address = "https://v"
+auth = { method = "token", token = { file = "t" }, wrapped = true, creation_path = "auth/token/create" }
+[providers.iam]
+type = "vault"
+address = "https://v"
+auth = { method = "aws", role = "r", server_id = "vault.internal", region = "eu-west-1" }
+[providers.certified]
+type = "vault"
+address = "https://v"
+auth = { method = "cert", name = "web" }
+tls = { client_cert = "c.pem", client_key = "k.pem" }
 [providers.aws]
 type = "aws-parameter-store"
 decrypt = false

@@ -58,8 +58,8 @@ pub use self::name::{MAX_NAME_BYTES, NameError, SecretName};
 pub use self::pattern::{Pattern, PatternError};
 pub(crate) use self::ports::fraction;
 pub use self::ports::{
-    AuditSink, Bindings, Env, FileContent, FileStamp, Files, Limits, Random, SendOnce, SignatureAlgorithm, Signer, TlsProfile,
-    Transport, Transports,
+    AuditSink, Bindings, Env, FileContent, FileStamp, Files, Limits, Random, SendOnce, SignatureAlgorithm, Signer,
+    TlsProfile, Transport, Transports,
 };
 pub use self::provider::{Capabilities, ChangeSource, GET_MANY_CONCURRENCY, Provider};
 pub use self::reach::Reach;

@@ -99,7 +99,7 @@ fn make(config: &Config, ports: &Ports, logins: &mut Logins, alias: &Alias, prov
         #[cfg(feature = "gcp-secret-manager")]
         Provider::GcpSecretManager(settings) => gcp::make(config, ports, settings),
         #[cfg(feature = "vault")]
-        Provider::Vault(settings) => vault::make(config, ports, settings),
+        Provider::Vault(settings) => vault::make(config, ports, logins, settings),
         #[cfg(feature = "lockstep")]
         Provider::Lockstep(settings) => lockstep::make(config, ports, settings),
         #[cfg(feature = "cloudflare-secrets-store")]

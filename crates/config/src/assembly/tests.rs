@@ -66,6 +66,26 @@ fn what_a_provider_needs_and_has_not_is_said_at_start_with_its_place() {
             "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"approle\", role_id = \"r\", secret_id = { file = \"gone\" } }",
             "lockstep.toml:4:57: `providers.v.auth.secret_id`: ",
         ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"kubernetes\", role = \"r\" }",
+            "lockstep.toml:4:8: `providers.v.auth.jwt`: ",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"userpass\", username = \"u\", password = { env = \"PW\" } }",
+            "lockstep.toml:4:58: `providers.v.auth.password`: the variable PW is not set; ",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"cert\" }\ntls = { client_cert = \"gone\", client_key = \"gone\" }",
+            "lockstep.toml:5:23: `providers.v.tls.client_cert`: ",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"aws\", region = \"evil.example\" }",
+            "lockstep.toml:1:1: `providers.v`: the AWS region is not one; write it like `eu-west-1`",
+        ),
+        (
+            "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"aws\", server_id = \"a b\" }",
+            "lockstep.toml:1:1: `providers.v`: `server_id` is printable text",
+        ),
         ("[providers.a]\ntype = \"aws-secrets-manager\"", "lockstep.toml:1:1: `providers.a`: AWS has no region; "),
         (
             "[providers.g]\ntype = \"gcp-secret-manager\"\nproject = \"p\"\nauth = { method = \"service-account\", key = { file = \"gone.json\" } }",

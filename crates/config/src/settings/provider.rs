@@ -28,7 +28,10 @@ pub use self::gcp::{
 pub use self::lockstep::Lockstep;
 pub use self::mock::{Mock, MockSecret, MockValue};
 use self::tagged::tagged;
-pub use self::vault::{Vault, VaultAppRole, VaultAuth, VaultMount, VaultToken};
+pub use self::vault::{
+    Addresses, Vault, VaultAppRole, VaultAuth, VaultAws, VaultCert, VaultJwt, VaultKubernetes, VaultMount, VaultToken,
+    VaultUserpass,
+};
 use super::{Credential, Only, Tls, Upstream};
 use crate::units::Period;
 

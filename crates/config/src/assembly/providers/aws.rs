@@ -63,6 +63,19 @@ struct Login<'a> {
 pub(super) struct Sessions(Vec<(SessionSettings, TlsProfile, Arc<Session>)>);
 
 impl Sessions {
+    /// The session of who logs in somewhere else with it.
+    #[cfg(feature = "vault")]
+    pub(super) fn of(
+        &mut self,
+        config: &Config,
+        ports: &Ports,
+        region: &str,
+        profile: Option<&str>,
+    ) -> Result<Arc<Session>> {
+        let login = Login { region: Some(region), profile, insecure: false, tls: &Tls::default() };
+        self.session(config, ports, &login)
+    }
+
     fn session(&mut self, config: &Config, ports: &Ports, login: &Login<'_>) -> Result<Arc<Session>> {
         let settings = SessionSettings {
             region: login.region.map(str::to_owned),

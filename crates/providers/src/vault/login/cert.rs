@@ -18,7 +18,7 @@ pub(super) struct Cert {
 pub(super) const REFUSALS: &[Row] = &[
     Row::new(
         400,
-        "no client certificate",
+        "no client certificate found",
         ErrorKind::Unauthenticated,
         "the server saw no client certificate; look at `tls.client_cert`, and at what ends TLS before the server",
     ),
