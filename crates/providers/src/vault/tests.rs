@@ -12,6 +12,13 @@ use serde_json::{Value, json};
 use super::{MountKind, VaultAuth, VaultProvider, VaultSettings};
 use crate::{Credential, Ports};
 
+#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store"))]
+mod aws;
+mod cluster;
+mod inline;
+mod logins;
+mod wrapping;
+
 const MINUTE: Duration = Duration::from_mins(1);
 
 struct World {
@@ -19,21 +26,27 @@ struct World {
     transport: Arc<FakeTransport>,
     clock: Arc<ManualClock>,
     env: Arc<TestEnv>,
+    files: Arc<TestFiles>,
 }
 
 impl World {
     fn new(auth: VaultAuth, transport: Arc<FakeTransport>) -> Self {
+        Self::of(auth, transport, |_| ())
+    }
+
+    fn of(auth: VaultAuth, transport: Arc<FakeTransport>, change: impl FnOnce(&mut VaultSettings)) -> Self {
         let (clock, env) = (ManualClock::new(), TestEnv::of(&[("TOKEN", "t0ken"), ("SECRET_ID", "s3cret")]));
+        let files = TestFiles::new();
         let ports = Ports {
             random: TestRandom::seeded(7),
             signer: Arc::new(TestSigner),
             transport: transport.clone(),
             env: env.clone(),
-            files: TestFiles::new(),
+            files: files.clone(),
             clock: clock.clone(),
         };
         let mounts = [("kv1", MountKind::Kv1), ("kv2", MountKind::Kv2), ("db", MountKind::Dynamic)];
-        let settings = VaultSettings {
+        let mut settings = VaultSettings {
             addresses: vec!["https://vault.internal:8200".into()],
             inline: false,
             forward_stale: false,
@@ -43,7 +56,8 @@ impl World {
             members: MAX_MEMBERS,
             environment: String::new(),
         };
-        Self { provider: VaultProvider::new(settings, ports).unwrap(), transport, clock, env }
+        change(&mut settings);
+        Self { provider: VaultProvider::new(settings, ports).unwrap(), transport, clock, env, files }
     }
 
     /// A world with a token that never ends; the script answers what follows the look-up.

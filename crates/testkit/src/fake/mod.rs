@@ -9,6 +9,7 @@ pub mod azure;
 mod connection;
 pub mod gcp;
 mod service;
+mod vault;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 
 pub use self::action::{Action, gzip_bomb};
 pub use self::service::{Answer, Served};
+pub use self::vault::{Node, VaultCluster};
 use crate::host::locked;
 
 /// A request that arrived.
