@@ -10,12 +10,11 @@ pub mod clock;
 pub mod contract;
 pub mod fake;
 pub mod host;
+mod keys;
 pub mod servers;
 pub mod transport;
 
 pub use self::clock::ManualClock;
 pub use self::host::{TestBindings, TestEnv, TestFiles, TestRandom, TestSigner, TokioSpawn, call};
+pub use self::keys::{RSA_KEY, client_certificate, rsa_public_key};
 pub use self::transport::{FakeTransport, Gate, OneTransport, Reply};
-
-/// An RSA key of 2048 bits in PEM (PKCS #8), for assertions that tests sign. It opens nothing anywhere.
-pub const RSA_KEY: &str = include_str!("keys/rsa.pem");

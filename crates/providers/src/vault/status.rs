@@ -51,14 +51,19 @@ pub(super) const TABLE: &[Row] = &[
     Row::new(530, "", ErrorKind::Unavailable, "the node was removed from its cluster"),
 ];
 
+/// What OpenBao says when a login within a request failed. It sets no header then where the method refuses by an error
+/// of its own, as Kubernetes does.
+const INLINE_FAILED: &str = "failed to perform inline authentication";
+
 /// What an answer to a login means, where the method says nothing of its own. Then [`TABLE`] decides, but that nothing
 /// in it is an answer about a secret.
 pub(super) const LOGIN: &[Row] = &[
     Row::new(
         500,
-        "inline authentication",
-        ErrorKind::Unsupported,
-        "the server does not understand the login within a request; `inline` needs OpenBao 2.4 or later",
+        INLINE_FAILED,
+        ErrorKind::Unavailable,
+        "the server failed while it logged the request in; try again, and look at the credential and at what the \
+         method asks",
     ),
     Row::new(
         404,
@@ -101,6 +106,12 @@ pub(super) fn error_of(status: StatusCode, headers: &HeaderMap, body: &Bytes) ->
 /// The error of a login, by what its method says first.
 pub(super) fn login_refusal(status: StatusCode, headers: &HeaderMap, body: &Bytes, method: &[Row]) -> Error {
     by(&[method, LOGIN, TABLE], status, headers, body)
+}
+
+/// Whether an answer says in words that a login within a request failed.
+pub(super) fn says_inline_failed(body: &Bytes) -> bool {
+    let complaint: Complaint = serde_json::from_slice(body).unwrap_or_default();
+    complaint.errors.iter().any(|text| text.starts_with(INLINE_FAILED))
 }
 
 /// The error of unwrapping.
@@ -163,7 +174,7 @@ mod tests {
             "login",
             500,
             "failed to perform inline authentication: failed raw url-safe base64 decoding header value",
-            ErrorKind::Unsupported,
+            ErrorKind::Unavailable,
         ),
         ("unwrap", 400, "wrapping token is not valid or does not exist", ErrorKind::Unauthenticated),
         ("unwrap", 403, "permission denied", ErrorKind::Unauthenticated),

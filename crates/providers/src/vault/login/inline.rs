@@ -1,7 +1,8 @@
 //! Logins within a request (OpenBao 2.4 and later, "inline auth"): the fields of a login in headers, no token anywhere.
 //!
 //! `X-Vault-Inline-Auth-Path`, `-Operation`, `-Namespace`, and `-Parameter-<n>`: URL-safe base64 without padding of
-//! `{"key": …, "value": …}`. A login that failed is told by `X-Vault-Inline-Auth-Failed` in the answer.
+//! `{"key": …, "value": …}`. A login that failed is told by `X-Vault-Inline-Auth-Failed` in the answer,
+//! or, where the method refuses by an error of its own, in words alone.
 
 use ::http::{HeaderName, HeaderValue, Response};
 use base64::Engine as _;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::super::http::body;
+use super::super::status::says_inline_failed;
 use super::{Form, refused};
 use crate::refusal::Row;
 
@@ -48,8 +50,8 @@ pub(super) fn headers(form: &Form, namespace: Option<&HeaderValue>) -> Result<Ve
 
 /// An error when the login within the request failed.
 pub(super) fn judged(response: &Response<Bytes>, refusals: &[Row]) -> Result<()> {
-    // The flag is missing where the headers themselves were not understood.
-    let failed = response.headers().contains_key(FAILED);
+    let is_refusal = !response.status().is_success();
+    let failed = response.headers().contains_key(FAILED) || (is_refusal && says_inline_failed(response.body()));
     if !failed {
         return Ok(());
     }

@@ -57,6 +57,7 @@ async fn a_login_that_failed_within_a_request_is_told_from_a_refusal_of_the_secr
         (404, true, ErrorKind::Config, lockstep_core::Operation::Login),
         (429, true, ErrorKind::Throttled, lockstep_core::Operation::Login),
         (503, true, ErrorKind::Unavailable, lockstep_core::Operation::Login),
+        (500, true, ErrorKind::Unavailable, lockstep_core::Operation::Login),
         (403, false, ErrorKind::Denied, lockstep_core::Operation::Get),
         (404, false, ErrorKind::NotFound, lockstep_core::Operation::Get),
     ] {
@@ -69,6 +70,23 @@ async fn a_login_that_failed_within_a_request_is_told_from_a_refusal_of_the_secr
         assert_eq!((error.kind(), error.operation()), (kind, Some(operation)), "{status} {flag}");
         assert!(!format!("{error} {error:?} {:?}", world.provider).contains("c4n4ry"), "{error:?}");
         assert_eq!(world.transport.count(), 1, "{status}: nothing is asked again");
+    }
+}
+
+/// OpenBao 2.7 sets no header where Kubernetes refuses. Break: `says_inline_failed`.
+#[tokio::test]
+async fn a_login_that_failed_in_words_alone_is_one_too() {
+    for (status, kind) in [(403, ErrorKind::Unauthenticated), (500, ErrorKind::Unavailable)] {
+        let says = "failed to perform inline authentication: permission denied";
+        let world = inline(jwt(), move |_| Reply::json(status, &json!({ "errors": [says] })));
+        world.files.write("/jwt", "j.1");
+        let error = world.current("kv2/a").await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (kind, Some(lockstep_core::Operation::Login)));
+        assert_eq!(
+            world.provider.check(&call(&world.clock)).await.unwrap_err().kind(),
+            kind,
+            "also when it is checked"
+        );
     }
 }
 
