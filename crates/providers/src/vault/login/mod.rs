@@ -201,26 +201,29 @@ impl Form {
 }
 
 fn source(auth: VaultAuth) -> Result<Source> {
-    let mount = |mount: String| mount.trim_matches('/').to_owned();
+    let mount = |mount: String| match mount.trim_matches('/') {
+        "" => Err(Error::new(ErrorKind::Config, "`mount` of `auth` is empty; write where the method is mounted")),
+        mount => Ok(mount.to_owned()),
+    };
     let method: Box<dyn Method> = match auth {
         VaultAuth::Token(handed) => return Ok(Source::Token(Secret::new(handed, token::token))),
         VaultAuth::AppRole { mount: at, role_id, secret_id } => {
             let secret_id = secret_id.map(|handed| Secret::new(handed, approle::secret_id));
-            Box::new(approle::AppRole { mount: mount(at), role_id, secret_id })
+            Box::new(approle::AppRole { mount: mount(at)?, role_id, secret_id })
         }
         VaultAuth::Kubernetes { mount: at, role, jwt } => {
-            Box::new(kubernetes::Kubernetes { mount: mount(at), role, jwt })
+            Box::new(kubernetes::Kubernetes { mount: mount(at)?, role, jwt })
         }
-        VaultAuth::Jwt { mount: at, role, jwt } => Box::new(jwt::Jwt { mount: mount(at), role, token: jwt }),
+        VaultAuth::Jwt { mount: at, role, jwt } => Box::new(jwt::Jwt { mount: mount(at)?, role, token: jwt }),
         #[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store"))]
         VaultAuth::Aws { mount: at, role, server_id, region, session } => {
-            Box::new(aws::Aws::new(mount(at), role, server_id.as_deref(), region.as_deref(), session)?)
+            Box::new(aws::Aws::new(mount(at)?, role, server_id.as_deref(), region.as_deref(), session)?)
         }
         VaultAuth::Cert { mount: at, name, certificate } => {
-            Box::new(cert::Cert { mount: mount(at), name, certificate })
+            Box::new(cert::Cert { mount: mount(at)?, name, certificate })
         }
         VaultAuth::Userpass { mount: at, username, password } => {
-            Box::new(userpass::Userpass { mount: mount(at), username, password })
+            Box::new(userpass::Userpass { mount: mount(at)?, username, password })
         }
     };
     Ok(Source::Method(method))
