@@ -147,7 +147,7 @@ async fn a_login_that_wants_a_second_factor_says_so() {
     assert!(error.message().contains("second factor") && !format!("{error:?}").contains("c4n4ry"), "{error:?}");
 }
 
-/// A password may hold what JSON escapes; the buffer for it never moves. Break: `room` in `Form::body`.
+/// Break: write the fields of a login into JSON by hand.
 #[tokio::test]
 async fn a_credential_of_quotes_alone_arrives_as_it_is() {
     let auth = VaultAuth::Userpass { mount: "u".into(), username: "a".into(), password: file() };
