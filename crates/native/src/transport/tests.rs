@@ -320,7 +320,7 @@ async fn a_get_that_makes_something_is_not_sent_twice_over_a_dead_connection() {
     let transport = transport();
     let make = || {
         let mut request = request(Method::GET, &server.url("/"));
-        request.extensions_mut().insert(lockstep_core::SendOnce);
+        request.extensions_mut().insert(SendOnce);
         transport.send(request, LIMITS)
     };
     make().await.unwrap();
