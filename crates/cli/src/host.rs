@@ -9,8 +9,8 @@ use lockstep_config::settings::{AuditSinkKind, LogFormat};
 use lockstep_config::{Config, Document, Format, Ports};
 use lockstep_core::{AuditRecord, AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random};
 use lockstep_native::{
-    AuditLines, HttpTransports, LocalFiles, LogLevel, NoBindings, OsRandom, ProcessEnv, RingSigner, SystemClock,
-    TokioSpawn, TransportSettings,
+    AuditLines, HttpTransports, LocalExec, LocalFiles, LogLevel, NoBindings, OsRandom, ProcessEnv, RingSigner,
+    SystemClock, TokioSpawn, TransportSettings,
 };
 
 use crate::arguments::Everywhere;
@@ -97,6 +97,7 @@ impl Host {
             random: Arc::clone(&self.random),
             signer: Arc::new(RingSigner),
             bindings: Arc::new(NoBindings),
+            exec: Arc::new(LocalExec),
             spawn: self.spawn.clone(),
             audit,
         })

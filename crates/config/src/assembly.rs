@@ -15,9 +15,9 @@ use lockstep_api::PrometheusMetrics;
 use lockstep_auth::AllowList;
 pub use lockstep_auth::TokenOrigin;
 use lockstep_core::{
-    Alias, AuditHits, AuditSink, Bindings, CacheSettings, ChangeSource, Clock, Env, Error, Files, FreshnessSettings,
-    Journal, MemoryJournal, Meter, MetricsSink, Mount, Random, Resolver, ResolverParts, Route, SecretRef, Signer,
-    Spawn, Transports, Ttl,
+    Alias, AuditHits, AuditSink, Bindings, CacheSettings, ChangeSource, Clock, Env, Error, Exec, Files,
+    FreshnessSettings, Journal, MemoryJournal, Meter, MetricsSink, Mount, Random, Resolver, ResolverParts, Route,
+    SecretRef, Signer, Spawn, Transports, Ttl,
 };
 
 pub use self::endpoint::Endpoint;
@@ -49,6 +49,8 @@ pub struct Ports {
     pub signer: Arc<dyn Signer>,
     /// What is bound to the process.
     pub bindings: Arc<dyn Bindings>,
+    /// Programs that print credentials.
+    pub exec: Arc<dyn Exec>,
     /// Background work.
     pub spawn: Arc<dyn Spawn>,
     /// Where audit records go: what the host made of `audit.sink`.

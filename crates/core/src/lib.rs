@@ -56,10 +56,9 @@ pub use self::key::{KeyPath, KeyPathError, MAX_KEY_BYTES, MAX_KEY_DEPTH};
 pub use self::metrics::{CacheFound, Meter, MetricsSink};
 pub use self::name::{MAX_NAME_BYTES, NameError, SecretName};
 pub use self::pattern::{Pattern, PatternError};
-pub(crate) use self::ports::fraction;
 pub use self::ports::{
-    AuditSink, Bindings, Env, FileContent, FileStamp, Files, Limits, Random, SendOnce, SignatureAlgorithm, Signer,
-    TlsProfile, Transport, Transports,
+    AuditSink, Bindings, ByteStream, Env, Exec, FileContent, FileStamp, Files, Limits, NoExec, Pem, Pieces, Program,
+    Random, SendOnce, SignatureAlgorithm, Signer, StreamLimits, TlsProfile, Transport, Transports, fraction,
 };
 pub use self::provider::{Capabilities, ChangeSource, GET_MANY_CONCURRENCY, Provider};
 pub use self::reach::Reach;

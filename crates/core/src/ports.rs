@@ -1,5 +1,6 @@
 //! The ports: traits that the host fills in. None has a default; an assembly that forgets one does not compile.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
-use crate::{AuditRecord, Result, SecretValue, UnixMillis};
+use crate::{AuditRecord, Error, Result, SecretValue, UnixMillis};
 
 /// One HTTP exchange, whole: redirects are never followed, the body is read to its end or to a limit.
 #[async_trait]
@@ -20,6 +21,39 @@ pub trait Transport: Send + Sync {
     /// it is certain that nothing was sent), `Tls`, `Timeout`,
     /// `TooLarge` (more than `limits.response_bytes`, on the wire or unpacked). The caller adds operation and name.
     async fn send(&self, request: http::Request<Bytes>, limits: Limits) -> Result<http::Response<Bytes>>;
+
+    /// Sends the request and gives the answer once its head is there; the body comes in pieces, for as long as the other
+    /// side goes on. For what never ends by itself, such as a watch.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send) until the head is there; `Unsupported` from a host that reads whole answers alone.
+    async fn stream(&self, request: http::Request<Bytes>, limits: StreamLimits) -> Result<http::Response<Pieces>> {
+        let _ = (request, limits);
+        Err(Error::unsupported("read an answer piece by piece"))
+    }
+}
+
+/// The body of a streamed answer.
+pub type Pieces = Box<dyn ByteStream>;
+
+/// A body that comes in pieces, cut anywhere.
+#[async_trait]
+pub trait ByteStream: Send {
+    /// The next piece, never an empty one; `None` at the end of the body. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// `Network` when the connection broke, `Timeout` when nothing came within [`StreamLimits::idle`]. Nothing more
+    /// comes after an error.
+    async fn next(&mut self) -> Result<Option<Bytes>>;
+}
+
+/// What a streamed answer may take. How long its lines are is for its reader to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// From the first byte sent to the end of the answer's head.
+    pub head: Duration,
+    /// Between two pieces of the body.
+    pub idle: Duration,
 }
 
 /// What one exchange may take.
@@ -48,10 +82,26 @@ pub trait Transports: Send + Sync {
 /// Whom a provider's transport trusts and what it shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsProfile {
-    /// A PEM file of roots, instead of the built-in ones.
-    pub ca_file: Option<Box<Path>>,
-    /// A client certificate and its key, as PEM files.
-    pub client: Option<(Box<Path>, Box<Path>)>,
+    /// Roots in PEM, instead of the built-in ones.
+    pub ca: Option<Pem>,
+    /// A client certificate and its key, in PEM.
+    pub client: Option<(Pem, Pem)>,
+}
+
+/// Where certificates or a key in PEM come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pem {
+    /// This file.
+    File(Box<Path>),
+    /// These bytes, which stood inside something else. Nobody sees them: it may be a key.
+    Bytes(Arc<SecretValue>),
+}
+
+impl Pem {
+    /// PEM that was read already.
+    pub fn bytes(bytes: impl Into<SecretValue>) -> Self {
+        Self::Bytes(Arc::new(bytes.into()))
+    }
 }
 
 /// The environment variables that this process was given.
@@ -149,8 +199,54 @@ pub trait Bindings: Send + Sync {
     async fn secret(&self, binding: &str) -> Result<SecretValue>;
 }
 
+/// Runs programs that the operator has named, such as a cloud's own tool that prints a credential.
+#[async_trait]
+pub trait Exec: Send + Sync {
+    /// Runs the program to its end, without a shell, its standard input closed, and gives what it wrote on its standard
+    /// output.
+    ///
+    /// # Errors
+    /// `Config` when there is no such program or it may not be run, `Unavailable` when it ended badly, `Timeout` when it
+    /// was ended at its limit, `TooLarge` when it wrote too much, `Unsupported` on a host without programs. Nothing that
+    /// it wrote stands in an error.
+    async fn run(&self, program: &Program) -> Result<SecretValue>;
+}
+
+/// A program to run.
+#[derive(Clone)]
+pub struct Program {
+    /// The program; looked for on `PATH` when it has no `/`.
+    pub path: Box<Path>,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Variables that it gets beside those of this process.
+    pub environment: Vec<(String, String)>,
+    /// How long it may take.
+    pub time: Duration,
+    /// How many bytes it may write.
+    pub output_bytes: usize,
+}
+
+impl fmt::Debug for Program {
+    /// Arguments and variables are left out: a password may stand in them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// A host that runs no programs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoExec;
+
+#[async_trait]
+impl Exec for NoExec {
+    async fn run(&self, _: &Program) -> Result<SecretValue> {
+        Err(Error::unsupported("run a program: this host has none"))
+    }
+}
+
 /// A number in `0.0..1.0` from a source of random bytes.
-pub(crate) fn fraction(random: &dyn Random) -> f64 {
+pub fn fraction(random: &dyn Random) -> f64 {
     let mut bytes = [0; 4];
     random.fill(&mut bytes);
     f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)

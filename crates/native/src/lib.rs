@@ -1,4 +1,4 @@
-//! The ports on Linux: clocks, HTTP out, files, the environment, random bytes, audit, logs, signals, and the local
+//! The ports on Linux: clocks, HTTP out, files, the environment, programs, random bytes, audit, logs, signals, and the local
 //! listener.
 //!
 //! The only crate that touches tokio's I/O, the system's clocks and the process itself. It depends on `core` alone and
@@ -10,6 +10,7 @@ mod audit;
 mod bindings;
 mod clock;
 mod env;
+mod exec;
 mod files;
 mod harden;
 mod listener;
@@ -26,6 +27,7 @@ pub use self::audit::AuditLines;
 pub use self::bindings::NoBindings;
 pub use self::clock::SystemClock;
 pub use self::env::ProcessEnv;
+pub use self::exec::LocalExec;
 pub use self::files::LocalFiles;
 pub use self::harden::harden;
 pub use self::listener::{Listener, ListenerSettings};

@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use lockstep_core::{Error, ErrorKind, FileContent, Files, Result, TlsProfile};
+use lockstep_core::{Error, ErrorKind, Files, Pem, Result, TlsProfile};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
 
 /// The largest PEM file that is read: the whole Mozilla bundle is 250 KB.
 const MAX_PEM_BYTES: usize = 4 << 20;
@@ -21,8 +22,9 @@ pub(crate) fn client_config(
     profile: &TlsProfile,
     default_ca: Option<&Path>,
 ) -> Result<ClientConfig> {
-    let roots = match profile.ca_file.as_deref().or(default_ca) {
-        Some(path) => roots_from(files, path)?,
+    let default_ca = default_ca.map(|path| Pem::File(path.into()));
+    let roots = match profile.ca.as_ref().or(default_ca.as_ref()) {
+        Some(pem) => roots_from(files, pem)?,
         None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -37,8 +39,8 @@ pub(crate) fn client_config(
             builder.with_client_auth_cert(chain, private_key(files, key)?).map_err(|error| {
                 let message = format!(
                     "the client certificate {} and the key {} don't fit together; name the key of this certificate",
-                    certificate.display(),
-                    key.display()
+                    place(certificate),
+                    place(key)
                 );
                 Error::new(ErrorKind::Config, message).because(error)
             })?
@@ -48,42 +50,57 @@ pub(crate) fn client_config(
     Ok(config)
 }
 
-fn roots_from(files: &dyn Files, path: &Path) -> Result<RootCertStore> {
+fn roots_from(files: &dyn Files, pem: &Pem) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(files, path)? {
+    for certificate in certificates(files, pem)? {
         roots.add(certificate).map_err(|error| {
-            let message = format!("{} holds a certificate that can't be a root; check the file", path.display());
+            let message = format!("{} holds a certificate that can't be a root; check it", place(pem));
             Error::new(ErrorKind::Config, message).because(error)
         })?;
     }
     Ok(roots)
 }
 
-fn certificates(files: &dyn Files, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let pem = read(files, path)?;
-    match CertificateDer::pem_slice_iter(&pem.bytes).collect::<Result<Vec<_>, _>>() {
+fn certificates(files: &dyn Files, pem: &Pem) -> Result<Vec<CertificateDer<'static>>> {
+    let text = read(files, pem)?;
+    match CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>() {
         Ok(found) if !found.is_empty() => Ok(found),
-        _ => Err(not_pem(path, "a certificate", "-----BEGIN CERTIFICATE-----")),
+        _ => Err(not_pem(pem, "a certificate", "-----BEGIN CERTIFICATE-----")),
     }
 }
 
-fn private_key(files: &dyn Files, path: &Path) -> Result<PrivateKeyDer<'static>> {
-    let pem = read(files, path)?;
-    PrivateKeyDer::from_pem_slice(&pem.bytes)
-        .map_err(|_| not_pem(path, "an unencrypted private key", "-----BEGIN PRIVATE KEY-----"))
+fn private_key(files: &dyn Files, pem: &Pem) -> Result<PrivateKeyDer<'static>> {
+    let text = read(files, pem)?;
+    PrivateKeyDer::from_pem_slice(&text)
+        .map_err(|_| not_pem(pem, "an unencrypted private key", "-----BEGIN PRIVATE KEY-----"))
 }
 
 /// A file that the configuration names and that can't be read is the configuration's fault. Its own kind would be taken
 /// for an answer about a secret.
-fn read(files: &dyn Files, path: &Path) -> Result<FileContent> {
-    files.read(path, MAX_PEM_BYTES).map_err(|error| match error.kind() {
-        ErrorKind::Unavailable => error,
-        _ => Error::new(ErrorKind::Config, error.message()),
-    })
+fn read(files: &dyn Files, pem: &Pem) -> Result<Zeroizing<Vec<u8>>> {
+    match pem {
+        Pem::Bytes(bytes) => Ok(Zeroizing::new(bytes.expose().to_vec())),
+        Pem::File(path) => match files.read(path, MAX_PEM_BYTES) {
+            Ok(content) => Ok(content.bytes),
+            Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
+            Err(error) => Err(Error::new(ErrorKind::Config, error.message())),
+        },
+    }
+}
+
+/// For messages: where the PEM stands.
+fn place(pem: &Pem) -> String {
+    match pem {
+        Pem::File(path) => path.display().to_string(),
+        Pem::Bytes(_) => "that the configuration or the login brings".to_owned(),
+    }
 }
 
 /// The parser's own error is left out: it may quote the file.
-fn not_pem(path: &Path, what: &str, begins: &str) -> Error {
-    let message = format!("{} does not hold {what} as PEM; it begins with `{begins}`", path.display());
+fn not_pem(pem: &Pem, what: &str, begins: &str) -> Error {
+    let message = match pem {
+        Pem::File(path) => format!("{} does not hold {what} as PEM; it begins with `{begins}`", path.display()),
+        Pem::Bytes(_) => format!("what should be {what} is no PEM; it begins with `{begins}`"),
+    };
     Error::new(ErrorKind::Config, message)
 }

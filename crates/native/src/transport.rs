@@ -1,12 +1,13 @@
 //! [`HttpTransports`]: HTTP/1.1 out, over hyper and rustls.
 //!
-//! One exchange at a time is bounded in time and bytes. There are no redirects (a 3xx is an answer), no cookies, no
+//! One exchange at a time is bounded in time and bytes; a streamed one by how long it may say nothing. There are no redirects (a 3xx is an answer), no cookies, no
 //! proxies (`HTTPS_PROXY` is not looked at) and no decompression. Retries belong to the upstream stack; the one that
 //! stands here only replaces a pooled connection that was dead before anybody could know.
 
 mod connect;
 mod failure;
 mod pool;
+mod stream;
 mod target;
 
 use std::fmt;
@@ -19,7 +20,10 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderValue};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
-use lockstep_core::{Clock, Env, Error, ErrorKind, Files, Limits, Result, SendOnce, TlsProfile, Transport, Transports};
+use lockstep_core::{
+    Clock, Env, Error, ErrorKind, Files, Limits, Pem, Pieces, Result, SendOnce, StreamLimits, TlsProfile, Transport,
+    Transports,
+};
 use rustls::ClientConfig;
 use zeroize::Zeroizing;
 
@@ -69,9 +73,17 @@ impl HttpTransports {
             return Ok(Arc::clone(config));
         }
         let config = Arc::new(tls::client_config(&*self.files, profile, self.default_ca.as_deref())?);
-        profiles.push((profile.clone(), Arc::clone(&config)));
+        // What is brought as bytes is replaced from time to time, by a login: kept here, it would pile up.
+        if !holds_bytes(profile) {
+            profiles.push((profile.clone(), Arc::clone(&config)));
+        }
         Ok(config)
     }
+}
+
+fn holds_bytes(profile: &TlsProfile) -> bool {
+    let (cert, key) = profile.client.as_ref().map_or((None, None), |(cert, key)| (Some(cert), Some(key)));
+    [profile.ca.as_ref(), cert, key].into_iter().flatten().any(|pem| matches!(pem, Pem::Bytes(_)))
 }
 
 impl Transports for HttpTransports {
@@ -122,18 +134,38 @@ impl Transport for HttpTransport {
             Err(Error::new(ErrorKind::Timeout, message))
         })
     }
+
+    #[expect(clippy::disallowed_methods, reason = "core's bound works through a Call; this is below it")]
+    async fn stream(&self, request: http::Request<Bytes>, limits: StreamLimits) -> Result<http::Response<Pieces>> {
+        let begun = tokio::time::timeout(limits.head, self.begin(request)).await;
+        let (target, sender, response) = begun.unwrap_or_else(|_| {
+            let limit = limits.head.as_millis();
+            let message =
+                format!("no answer began within {limit} ms; the request may have been sent. Look at the provider");
+            Err(Error::new(ErrorKind::Timeout, message))
+        })?;
+        let (head, incoming) = uncompressed(response)?.into_parts();
+        let pieces = stream::HttpPieces { target, _sender: sender, incoming, idle: limits.idle };
+        Ok(http::Response::from_parts(head, Box::new(pieces)))
+    }
 }
 
 impl HttpTransport {
-    /// Sends, and once more on a new connection when an old one turns out to be dead and sending twice does no harm.
     async fn exchange(&self, request: http::Request<Bytes>, most: usize) -> Result<http::Response<Bytes>> {
+        let (target, sender, response) = self.begin(request).await?;
+        self.read(target, sender, response, most).await
+    }
+
+    /// Sends, and once more on a new connection when an old one turns out to be dead and sending twice does no harm.
+    /// The answer's body is still to be read.
+    async fn begin(&self, request: http::Request<Bytes>) -> Result<(Target, Sender, http::Response<Incoming>)> {
         let target = Target::of(request.uri(), self.tls.is_some())?;
         let mut request = prepare(request)?;
         if let Some(mut pooled) = self.pool.take(&target).await {
             let may_repeat = request.method().is_safe() && request.extensions().get::<SendOnce>().is_none();
             let again = may_repeat.then(|| request.clone());
             match pooled.try_send_request(request).await {
-                Ok(response) => return self.read(target, pooled, response, most).await,
+                Ok(response) => return Ok((target, pooled, response)),
                 Err(mut error) => {
                     let failure = Failure::of_exchange(&target, error.error());
                     if !failure.connection_broke() {
@@ -150,7 +182,7 @@ impl HttpTransport {
         let opened = connect::open(&target, self.tls.as_ref(), self.connect_timeout).await;
         let mut sender = opened.map_err(Failure::into_error)?;
         match sender.send_request(request).await {
-            Ok(response) => self.read(target, sender, response, most).await,
+            Ok(response) => Ok((target, sender, response)),
             Err(error) => Err(Failure::of_exchange(&target, &error).into_error()),
         }
     }
@@ -162,11 +194,7 @@ impl HttpTransport {
         response: http::Response<Incoming>,
         most: usize,
     ) -> Result<http::Response<Bytes>> {
-        let (head, mut incoming) = response.into_parts();
-        if head.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-            let message = "the answer is compressed although that was not asked for; look at what stands in between";
-            return Err(Error::new(ErrorKind::Malformed, message));
-        }
+        let (head, mut incoming) = uncompressed(response)?.into_parts();
         let announced = incoming.size_hint().exact().unwrap_or(0);
         let announced = usize::try_from(announced).ok().filter(|len| *len <= most).ok_or_else(|| too_large(most))?;
         let mut body = Zeroizing::new(Vec::with_capacity(announced));
@@ -182,6 +210,14 @@ impl HttpTransport {
         self.pool.put(target, sender);
         Ok(http::Response::from_parts(head, Bytes::from(std::mem::take(&mut *body))))
     }
+}
+
+fn uncompressed(response: http::Response<Incoming>) -> Result<http::Response<Incoming>> {
+    if response.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        let message = "the answer is compressed although that was not asked for; look at what stands in between";
+        return Err(Error::new(ErrorKind::Malformed, message));
+    }
+    Ok(response)
 }
 
 /// Appends by hand: a vector that grows by itself leaves its old block, and a secret in it, behind.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lockstep_core::{Clock, Env, Files, Random, Signer, Transport};
+use lockstep_core::{Clock, Env, Exec, Files, Random, Signer, Transport};
 
 /// The ports of a provider that asks a server.
 #[derive(Clone)]
@@ -19,4 +19,6 @@ pub struct Ports {
     pub random: Arc<dyn Random>,
     /// Assertions that are signed with a key of ours.
     pub signer: Arc<dyn Signer>,
+    /// Programs that print credentials.
+    pub exec: Arc<dyn Exec>,
 }

@@ -59,6 +59,7 @@ impl Aws {
                 clock,
                 random: Arc::new(OsRandom::new()),
                 signer: Arc::new(RingSigner),
+                exec: Arc::new(lockstep_core::NoExec),
             },
         }
     }

@@ -39,6 +39,7 @@ impl Vault {
             clock: clock.clone(),
             random: Arc::new(OsRandom::new()),
             signer: Arc::new(RingSigner),
+            exec: Arc::new(lockstep_core::NoExec),
         };
         let auth = AzureAuth::ClientSecret {
             tenant: TENANT.into(),

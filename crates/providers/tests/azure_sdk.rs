@@ -65,7 +65,7 @@ impl World {
         let clock = Arc::new(SystemClock::new());
         let env = TestEnv::of(&[("SECRET", CLIENT_SECRET), ("AZURE_AUTHORITY_HOST", &self.served.url())]);
         let transports = HttpTransports::new(clock.clone(), Arc::new(LocalFiles), &*env, TransportSettings::default());
-        let trust = TlsProfile { ca_file: Some(self.file("ca.pem")), ..TlsProfile::default() };
+        let trust = TlsProfile { ca: Some(lockstep_core::Pem::File(self.file("ca.pem"))), ..TlsProfile::default() };
         let ports = Ports {
             transport: transports.build(&trust).unwrap(),
             env,
@@ -73,6 +73,7 @@ impl World {
             clock,
             random: Arc::new(OsRandom::new()),
             signer: Arc::new(RingSigner),
+            exec: Arc::new(lockstep_core::NoExec),
         };
         let settings = AzureSettings {
             address: self.served.url(),

@@ -53,6 +53,7 @@ fn ports(transport: Arc<dyn Transport>, clock: &Arc<ManualClock>) -> Ports {
         clock: clock.clone(),
         random: Arc::new(OsRandom::new()),
         signer: Arc::new(RingSigner),
+        exec: Arc::new(lockstep_core::NoExec),
     }
 }
 

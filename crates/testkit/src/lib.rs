@@ -17,4 +17,4 @@ pub mod transport;
 pub use self::clock::ManualClock;
 pub use self::host::{TestBindings, TestEnv, TestFiles, TestRandom, TestSigner, TokioSpawn, call};
 pub use self::keys::{RSA_KEY, client_certificate, rsa_public_key};
-pub use self::transport::{FakeTransport, Gate, OneTransport, Reply};
+pub use self::transport::{FakeTransport, Gate, OneTransport, Piece, Reply};

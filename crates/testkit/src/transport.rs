@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use lockstep_core::{Error, ErrorKind, Limits, Result, TlsProfile, Transport, Transports};
+use lockstep_core::{
+    ByteStream, Error, ErrorKind, Limits, Pieces, Result, StreamLimits, TlsProfile, Transport, Transports,
+};
 use tokio::sync::watch;
 
 use crate::host::locked;
@@ -24,6 +26,27 @@ pub enum Reply {
     Hang,
     /// Does the other thing once the gate is open.
     Behind(Gate, Box<Reply>),
+    /// Answers in pieces to who reads it so.
+    Pieces(Response<Vec<Piece>>),
+}
+
+/// One step of a streamed body. After the last one the body ends.
+pub enum Piece {
+    /// These bytes.
+    Bytes(Bytes),
+    /// Fails like this.
+    Fail(Error),
+    /// Nothing more, and no end either.
+    Hang,
+    /// Goes on once the gate is open.
+    Wait(Gate),
+}
+
+impl Piece {
+    /// These bytes.
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        Self::Bytes(bytes.into())
+    }
 }
 
 impl Reply {
@@ -32,6 +55,11 @@ impl Reply {
         let mut response = Response::new(body.into());
         *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_else(|_| panic!("status {status}"));
         Self::Answer(response)
+    }
+
+    /// An answer of 200 whose body comes in these pieces.
+    pub fn pieces(pieces: impl IntoIterator<Item = Piece>) -> Self {
+        Self::Pieces(Response::new(pieces.into_iter().collect()))
     }
 
     /// An answer with this status and a JSON body.
@@ -141,9 +169,9 @@ impl FakeTransport {
     }
 }
 
-#[async_trait]
-impl Transport for FakeTransport {
-    async fn send(&self, request: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>> {
+impl FakeTransport {
+    /// What the script says of a request, once every gate before it is open.
+    async fn reply(&self, request: Request<Bytes>) -> Reply {
         let mut reply = {
             let reply = (locked(&self.script))(&request);
             locked(&self.requests).push(request);
@@ -152,18 +180,64 @@ impl Transport for FakeTransport {
         };
         loop {
             match reply {
-                Reply::Answer(response) if response.body().len() > limits.response_bytes => {
-                    let message = format!("the answer is larger than {} bytes", limits.response_bytes);
-                    return Err(Error::new(ErrorKind::TooLarge, message));
-                }
-                Reply::Answer(response) => return Ok(response),
-                Reply::Fail(error) => return Err(error),
-                Reply::Hang => std::future::pending().await,
                 Reply::Behind(gate, then) => {
                     gate.passed().await;
                     reply = *then;
                 }
+                Reply::Hang => std::future::pending().await,
+                reply => return reply,
             }
+        }
+    }
+}
+
+#[async_trait]
+impl Transport for FakeTransport {
+    async fn send(&self, request: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>> {
+        match self.reply(request).await {
+            Reply::Answer(response) if response.body().len() > limits.response_bytes => {
+                let message = format!("the answer is larger than {} bytes", limits.response_bytes);
+                Err(Error::new(ErrorKind::TooLarge, message))
+            }
+            Reply::Answer(response) => Ok(response),
+            Reply::Fail(error) => Err(error),
+            Reply::Pieces(_) => panic!("an answer in pieces was asked for whole"),
+            Reply::Hang | Reply::Behind(..) => unreachable!("`reply` has waited for it"),
+        }
+    }
+
+    async fn stream(&self, request: Request<Bytes>, _: StreamLimits) -> Result<Response<Pieces>> {
+        match self.reply(request).await {
+            Reply::Answer(response) => Ok(response.map(|body| {
+                let whole = (!body.is_empty()).then_some(Piece::Bytes(body));
+                Box::new(Scripted(whole.into_iter().collect())) as Pieces
+            })),
+            Reply::Pieces(response) => Ok(response.map(|pieces| Box::new(Scripted(pieces.into())) as Pieces)),
+            Reply::Fail(error) => Err(error),
+            Reply::Hang | Reply::Behind(..) => unreachable!("`reply` has waited for it"),
+        }
+    }
+}
+
+/// A streamed body from a script.
+struct Scripted(VecDeque<Piece>);
+
+#[async_trait]
+impl ByteStream for Scripted {
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            // Whoever drops this while it waits finds the step again.
+            match self.0.front() {
+                Some(Piece::Hang) => std::future::pending().await,
+                Some(Piece::Wait(gate)) => gate.clone().passed().await,
+                _ => {}
+            }
+            return match self.0.pop_front() {
+                None => Ok(None),
+                Some(Piece::Bytes(bytes)) => Ok(Some(bytes)),
+                Some(Piece::Fail(error)) => Err(error),
+                Some(Piece::Wait(_) | Piece::Hang) => continue,
+            };
         }
     }
 }

@@ -8,8 +8,8 @@ use lockstep_config::settings::AuditSinkKind;
 use lockstep_config::{Config, Document, Format, Ports};
 use lockstep_core::{AuditRecord, AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random, Result};
 use lockstep_native::{
-    AuditLines, HttpTransports, LocalFiles, NoBindings, OsRandom, ProcessEnv, RingSigner, SystemClock, TokioSpawn,
-    TransportSettings,
+    AuditLines, HttpTransports, LocalExec, LocalFiles, NoBindings, OsRandom, ProcessEnv, RingSigner, SystemClock,
+    TokioSpawn, TransportSettings,
 };
 use tokio::runtime::Handle;
 
@@ -106,6 +106,7 @@ impl Host {
             random: Arc::clone(&self.random),
             signer: Arc::new(RingSigner),
             bindings: Arc::new(NoBindings),
+            exec: Arc::new(LocalExec),
             spawn: Arc::clone(&self.background) as _,
             audit,
         })

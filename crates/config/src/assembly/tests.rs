@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use lockstep_core::{
-    Alias, Ask, AuditRecord, AuditSink, Authorizer as _, ErrorKind, Filter, FrontDoor as _, Page, Peer, Principal,
-    SecretName,
+    Alias, Ask, AuditRecord, AuditSink, Authorizer as _, ErrorKind, Filter, FrontDoor as _, NoExec, Page, Peer,
+    Principal, SecretName,
 };
 use lockstep_testkit::{
     FakeTransport, ManualClock, OneTransport, Reply, TestBindings, TestEnv, TestFiles, TestRandom, TestSigner,
@@ -42,6 +42,7 @@ fn bench(variables: &[(&str, &str)]) -> Bench {
         random: TestRandom::seeded(1),
         signer: Arc::new(TestSigner),
         bindings: TestBindings::of(&[]),
+        exec: Arc::new(NoExec),
         spawn: Arc::new(TokioSpawn),
         audit: Arc::new(Records::default()),
     };

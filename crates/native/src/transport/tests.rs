@@ -401,3 +401,55 @@ async fn an_address_without_host_or_scheme_is_a_config_error() {
     let local = local_transport(Arc::<Wall>::default());
     assert_eq!(kind(get(&local, "https://127.0.0.1/canary").await), ErrorKind::Config, "no TLS, no https");
 }
+
+const STREAM: StreamLimits = StreamLimits { head: Duration::from_mins(1), idle: Duration::from_mins(1) };
+
+async fn streamed(url: &str, limits: StreamLimits) -> Result<http::Response<Pieces>> {
+    transport().stream(request(Method::GET, url), limits).await
+}
+
+/// Break: read the body to its end in `stream`.
+#[tokio::test]
+async fn a_streamed_answer_comes_in_pieces_while_the_server_goes_on() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let server = Server::new(move |_, _| Reply::Endless(chunked, "3\r\nab\n\r\n"));
+    let answer = streamed(&server.url("/"), STREAM).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let mut body = answer.into_body();
+    let mut seen = Vec::new();
+    while seen.len() < 9 {
+        seen.extend_from_slice(&body.next().await.unwrap().unwrap());
+    }
+    assert!(seen.starts_with(b"ab\nab\nab\n"), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_streamed_answer_ends_with_its_body_and_fails_when_it_is_cut() {
+    let whole = Server::new(|_, _| ok("value"));
+    let mut body = streamed(&whole.url("/"), STREAM).await.unwrap().into_body();
+    assert_eq!(body.next().await.unwrap().unwrap(), "value");
+    assert!(body.next().await.unwrap().is_none());
+    let cut = Server::new(|_, _| {
+        let (closed, _) = std::sync::mpsc::channel();
+        Reply::Last("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nval".to_owned(), closed)
+    });
+    let mut body = streamed(&cut.url("/"), STREAM).await.unwrap().into_body();
+    assert_eq!(body.next().await.unwrap().unwrap(), "val");
+    assert_eq!(body.next().await.unwrap_err().kind(), ErrorKind::Network);
+}
+
+/// O3. Break: either limit of `stream`, or its look at `content-encoding`.
+#[tokio::test]
+async fn o3_a_streamed_answer_is_bounded_in_its_head_and_in_its_silence() {
+    let millis = Duration::from_millis(50);
+    let silent = Server::new(|_, _| Reply::Silent);
+    let error = streamed(&silent.url("/"), StreamLimits { head: millis, ..STREAM }).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    let stalls = Server::new(|_, _| Reply::Send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nval".to_owned()));
+    let mut body = streamed(&stalls.url("/"), StreamLimits { idle: millis, ..STREAM }).await.unwrap().into_body();
+    assert!(body.next().await.unwrap().is_some());
+    assert_eq!(body.next().await.unwrap_err().kind(), ErrorKind::Timeout);
+    let packed = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx";
+    let packed = Server::new(move |_, _| Reply::Send(packed.to_owned()));
+    assert_eq!(streamed(&packed.url("/"), STREAM).await.err().unwrap().kind(), ErrorKind::Malformed);
+}

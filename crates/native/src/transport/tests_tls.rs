@@ -91,12 +91,12 @@ async fn ask(profile: &TlsProfile, env: &dyn Env, url: &str) -> Result<http::Res
 async fn a_root_of_our_own_is_trusted_and_an_unknown_one_is_a_tls_error() {
     let authority = Authority::new();
     let url = format!("https://localhost:{}/canary?canary", authority.serve("localhost", false));
-    let own = TlsProfile { ca_file: Some(authority.ca_file()), client: None };
+    let own = TlsProfile { ca: Some(Pem::File(authority.ca_file())), client: None };
     assert_eq!(ask(&own, &Bare, &url).await.unwrap().body().as_ref(), b"value");
 
     let unknown = TlsProfile::default();
     let stranger = Authority::new();
-    let other = TlsProfile { ca_file: Some(stranger.ca_file()), client: None };
+    let other = TlsProfile { ca: Some(Pem::File(stranger.ca_file())), client: None };
     for profile in [unknown, other] {
         let result = ask(&profile, &Bare, &url).await;
         assert!(result.as_ref().unwrap_err().message().contains("UnknownIssuer"), "{result:?}");
@@ -108,7 +108,7 @@ async fn a_root_of_our_own_is_trusted_and_an_unknown_one_is_a_tls_error() {
 #[tokio::test]
 async fn another_host_and_a_server_without_tls_are_tls_errors() {
     let authority = Authority::new();
-    let own = TlsProfile { ca_file: Some(authority.ca_file()), client: None };
+    let own = TlsProfile { ca: Some(Pem::File(authority.ca_file())), client: None };
     let other = format!("https://localhost:{}/canary", authority.serve("elsewhere.test", false));
     assert_eq!(kind(ask(&own, &Bare, &other).await), ErrorKind::Tls);
 
@@ -138,7 +138,7 @@ async fn ssl_cert_file_stands_in_for_roots_and_a_profile_goes_before_it() {
     let env = CertFile(authority.ca_file().display().to_string());
     assert!(ask(&TlsProfile::default(), &env, &url).await.is_ok());
     let stranger = Authority::new();
-    let other = TlsProfile { ca_file: Some(stranger.ca_file()), client: None };
+    let other = TlsProfile { ca: Some(Pem::File(stranger.ca_file())), client: None };
     assert_eq!(kind(ask(&other, &env, &url).await), ErrorKind::Tls);
 }
 
@@ -147,7 +147,8 @@ async fn ssl_cert_file_stands_in_for_roots_and_a_profile_goes_before_it() {
 async fn a_client_certificate_is_shown_when_the_server_asks() {
     let authority = Authority::new();
     let url = format!("https://localhost:{}/", authority.serve("localhost", true));
-    let with = TlsProfile { ca_file: Some(authority.ca_file()), client: Some(authority.client_files()) };
+    let with =
+        TlsProfile { ca: Some(Pem::File(authority.ca_file())), client: Some(in_files(authority.client_files())) };
     assert_eq!(ask(&with, &Bare, &url).await.unwrap().body().as_ref(), b"value");
     let without = TlsProfile { client: None, ..with };
     assert_eq!(kind(ask(&without, &Bare, &url).await), ErrorKind::Tls);
@@ -161,8 +162,8 @@ fn bad_files_say_what_is_wrong_with_them_and_quote_nothing() {
     std::fs::write(path("bad.pem"), "-----BEGIN CERTIFICATE-----\ncanary!\n-----END CERTIFICATE-----\n").unwrap();
     std::fs::write(path("empty.pem"), "canary").unwrap();
     std::fs::write(path("other.key"), KeyPair::generate().unwrap().serialize_pem()).unwrap();
-    let roots = |file: &str| TlsProfile { ca_file: Some(path(file)), client: None };
-    let client = |pair: (Box<Path>, Box<Path>)| TlsProfile { ca_file: None, client: Some(pair) };
+    let roots = |file: &str| TlsProfile { ca: Some(Pem::File(path(file))), client: None };
+    let client = |pair: (Box<Path>, Box<Path>)| TlsProfile { ca: None, client: Some(in_files(pair)) };
     let clock = Arc::new(Wall::default());
     let transports = HttpTransports::new(clock, Arc::new(LocalFiles), &Bare, TransportSettings::default());
     for profile in [
@@ -178,6 +179,44 @@ fn bad_files_say_what_is_wrong_with_them_and_quote_nothing() {
         assert!(!format!("{error:?}").contains("canary"), "{error:?}");
     }
     assert!(transports.build(&client((certificate, key))).is_ok());
+}
+
+fn in_files((certificate, key): (Box<Path>, Box<Path>)) -> (Pem, Pem) {
+    (Pem::File(certificate), Pem::File(key))
+}
+
+/// M1. Break: derive `Debug` of `Pem` over plain bytes, or put the bytes into `place`.
+#[tokio::test]
+async fn m1_pem_that_stood_inside_something_else_is_used_like_a_file_and_never_shown() {
+    let authority = Authority::new();
+    let port = authority.serve("localhost", true);
+    let url = format!("https://localhost:{port}/");
+    let (certificate, key) = authority.client_files();
+    let bytes = |path: &Path| Pem::bytes(std::fs::read(path).unwrap());
+    let profile =
+        TlsProfile { ca: Some(bytes(&authority.ca_file())), client: Some((bytes(&certificate), bytes(&key))) };
+    assert!(ask(&profile, &Bare, &url).await.is_ok());
+    assert!(!format!("{profile:?}").contains("BEGIN"), "{profile:?}");
+    for bad in [
+        TlsProfile { ca: Some(Pem::bytes("canary")), client: None },
+        TlsProfile { ca: None, client: Some((bytes(&certificate), Pem::bytes("canary"))) },
+    ] {
+        let error = ask(&bad, &Bare, &url).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+    }
+}
+
+/// Break: keep every profile in `HttpTransports::tls`.
+#[test]
+fn what_a_login_brings_anew_each_hour_does_not_pile_up() {
+    let authority = Authority::new();
+    let pem = std::fs::read(authority.ca_file()).unwrap();
+    let files = Arc::new(LocalFiles);
+    let transports = HttpTransports::new(Arc::new(Wall::default()), files, &Bare, TransportSettings::default());
+    let profile = TlsProfile { ca: Some(Pem::bytes(pem)), client: None };
+    assert!(transports.build(&profile).is_ok());
+    assert!(transports.profiles.lock().unwrap().is_empty());
 }
 
 /// Counts reads.
@@ -201,7 +240,7 @@ fn equal_profiles_share_their_roots() {
     let files = Arc::new(Counting::default());
     let shared: Arc<dyn Files> = Arc::<Counting>::clone(&files);
     let transports = HttpTransports::new(Arc::new(Wall::default()), shared, &Bare, TransportSettings::default());
-    let profile = TlsProfile { ca_file: Some(authority.ca_file()), client: None };
+    let profile = TlsProfile { ca: Some(Pem::File(authority.ca_file())), client: None };
     for _ in 0..3 {
         assert!(transports.build(&profile).is_ok());
     }

@@ -109,6 +109,7 @@ impl Host {
             clock: clock.clone(),
             random: TestRandom::seeded(7),
             signer: Arc::new(TestSigner),
+            exec: Arc::new(lockstep_core::NoExec),
         };
         Self { script, files, clock, ports }
     }

@@ -82,6 +82,7 @@ impl World {
             clock: clock.clone(),
             random: TestRandom::seeded(7),
             signer: Arc::new(RingSigner),
+            exec: Arc::new(lockstep_core::NoExec),
         };
         let provider = AzureKeyVault::new(settings(auth.clone()), ports).unwrap();
         Self { vault, transport, clock, env, files, gate, auth, provider }
@@ -511,6 +512,7 @@ impl World {
             clock: self.clock.clone(),
             random: TestRandom::seeded(7),
             signer: Arc::new(RingSigner),
+            exec: Arc::new(lockstep_core::NoExec),
         }
     }
 }

@@ -29,6 +29,7 @@ impl World {
             clock: clock.clone(),
             random: TestRandom::seeded(7),
             signer: Arc::new(TestSigner),
+            exec: Arc::new(lockstep_core::NoExec),
         };
         let settings = LockstepSettings {
             address: "https://secrets.internal:2773".into(),

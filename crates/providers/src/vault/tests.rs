@@ -40,6 +40,7 @@ impl World {
         let ports = Ports {
             random: TestRandom::seeded(7),
             signer: Arc::new(TestSigner),
+            exec: Arc::new(lockstep_core::NoExec),
             transport: transport.clone(),
             env: env.clone(),
             files: files.clone(),

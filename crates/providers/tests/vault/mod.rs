@@ -86,6 +86,7 @@ impl Bao {
         let ports = Ports {
             random: Arc::new(OsRandom::new()),
             signer: Arc::new(RingSigner),
+            exec: Arc::new(lockstep_core::NoExec),
             transport: self.transport.clone(),
             env: self.env.clone(),
             files: self.files.clone(),

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use lockstep_core::TlsProfile;
+use lockstep_core::{Pem, TlsProfile};
 use lockstep_testkit::client_certificate;
 use lockstep_testkit::servers::{OPENBAO_ROOT, Running, free_port};
 
@@ -37,11 +37,19 @@ impl Tls {
         self.folder.path().join(name).into_boxed_path()
     }
 
+    fn pem(&self, name: &str) -> Pem {
+        Pem::File(self.path(name))
+    }
+
     /// As whoever has this certificate, or nobody.
     fn shown(&self, name: Option<&str>) -> Bao {
-        let client = name.map(|name| (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key"))));
-        let ca_file = ["vault-ca.pem", "bao-ca.pem"].map(|name| self.path(name)).into_iter().find(|path| path.exists());
-        Bao::with(self.url.clone(), &TlsProfile { ca_file, client })
+        let client = name.map(|name| (self.pem(&format!("{name}.pem")), self.pem(&format!("{name}.key"))));
+        let ca = ["vault-ca.pem", "bao-ca.pem"]
+            .map(|name| self.path(name))
+            .into_iter()
+            .find(|path| path.exists())
+            .map(Pem::File);
+        Bao::with(self.url.clone(), &TlsProfile { ca, client })
     }
 
     /// Makes a certificate and gives it in PEM.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lockstep_core::{Result, TlsProfile};
+use lockstep_core::{Pem, Result, TlsProfile};
 use lockstep_providers::{Credential, Ports as ProviderPorts};
 
 use super::{Config, Ports};
@@ -18,15 +18,16 @@ pub(super) fn ports(ports: &Ports, tls: &TlsProfile) -> Result<ProviderPorts> {
         clock: Arc::clone(&ports.clock),
         random: Arc::clone(&ports.random),
         signer: Arc::clone(&ports.signer),
+        exec: Arc::clone(&ports.exec),
     })
 }
 
 /// The TLS profile, its paths as the configuration's folder has them.
 pub(super) fn profile(config: &Config, tls: &Tls) -> TlsProfile {
-    let path = |path: &PathBuf| config.path(path).into_boxed_path();
+    let pem = |path: &PathBuf| Pem::File(config.path(path).into_boxed_path());
     TlsProfile {
-        ca_file: tls.ca_file.as_ref().map(path),
-        client: tls.client_cert.as_ref().zip(tls.client_key.as_ref()).map(|(cert, key)| (path(cert), path(key))),
+        ca: tls.ca_file.as_ref().map(pem),
+        client: tls.client_cert.as_ref().zip(tls.client_key.as_ref()).map(|(cert, key)| (pem(cert), pem(key))),
     }
 }
 

@@ -20,7 +20,13 @@ pub(super) fn make(config: &Config, ports: &Ports, logins: &mut Logins, vault: &
     let settings = VaultSettings {
         addresses: vault.address.0.clone(),
         namespace: vault.namespace.clone(),
-        auth: auth(config, ports, logins, &vault.auth, tls.client.as_ref().map(|(certificate, _)| &**certificate))?,
+        auth: auth(
+            config,
+            ports,
+            logins,
+            &vault.auth,
+            vault.tls.client_cert.as_deref().map(|path| config.path(path)).as_deref(),
+        )?,
         inline: vault.auth.inline(),
         forward_stale: vault.forward_stale,
         mounts: vault.mounts.iter().map(|(path, mount)| (path.clone(), kind(mount))).collect(),

@@ -60,6 +60,7 @@ impl World {
             clock: self.clock.clone(),
             random: TestRandom::seeded(7),
             signer: Arc::new(RingSigner),
+            exec: Arc::new(lockstep_core::NoExec),
         }
     }
 

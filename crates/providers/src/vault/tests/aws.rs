@@ -22,6 +22,7 @@ fn session(region: &str) -> Arc<Session> {
     let ports = Ports {
         random: TestRandom::seeded(7),
         signer: Arc::new(TestSigner),
+        exec: Arc::new(lockstep_core::NoExec),
         transport: FakeTransport::in_order([]),
         env,
         files: TestFiles::new(),

@@ -107,6 +107,7 @@ async fn only_methods_that_can_and_only_with_mounts() {
     let ports = || Ports {
         random: TestRandom::seeded(7),
         signer: Arc::new(TestSigner),
+        exec: Arc::new(lockstep_core::NoExec),
         transport: FakeTransport::in_order([]),
         env: TestEnv::of(&[]),
         files: TestFiles::new(),
