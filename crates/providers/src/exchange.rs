@@ -17,20 +17,27 @@ pub(crate) async fn exchange(
     limits: Limits,
 ) -> Result<Response<Bytes>> {
     let response = transport.send(request, limits).await?.map(wiped);
-    // A page of a proxy or an error in XML has commas of its own, and nobody builds a tree of it.
-    let is_json =
-        response.body().trim_ascii_start().starts_with(b"{") || response.body().trim_ascii_start().starts_with(b"[");
-    if is_json {
-        let bounds = Structure { members: limits.members, ..Structure::default() };
-        bounds.check(response.body()).map_err(|excess| {
-            let advice = match excess.bound {
-                Bound::Members(_) => "raise `max_members` if that is meant",
-                Bound::Depth(_) => "look at the address and what is before it",
-            };
-            Error::new(ErrorKind::TooLarge, format!("the answer has {excess}; {advice}"))
-        })?;
-    }
+    bounded(response.body(), limits.members)?;
     Ok(response)
+}
+
+/// Holds JSON to its bounds before anybody builds a tree of it.
+///
+/// # Errors
+/// `TooLarge`, with the place.
+pub(crate) fn bounded(body: &[u8], members: usize) -> Result<()> {
+    // A page of a proxy or an error in XML has commas of its own, and nobody builds a tree of it.
+    let is_json = body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[");
+    if !is_json {
+        return Ok(());
+    }
+    Structure { members, ..Structure::default() }.check(body).map_err(|excess| {
+        let advice = match excess.bound {
+            Bound::Members(_) => "raise `max_members` if that is meant",
+            Bound::Depth(_) => "look at the address and what is before it",
+        };
+        Error::new(ErrorKind::TooLarge, format!("the answer has {excess}; {advice}"))
+    })
 }
 
 #[cfg(test)]
@@ -48,7 +55,7 @@ mod tests {
         exchange(&*transport, request, limits).await.map(|response| response.body().len())
     }
 
-    /// Break: leave out the `check` in `exchange`, or either half of `is_json`.
+    /// Break: leave out `bounded` in `exchange`, or either half of `is_json`.
     #[tokio::test]
     async fn o3_an_answer_of_too_many_keys_or_levels_is_refused_with_its_place() {
         for (body, place) in [

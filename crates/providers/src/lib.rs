@@ -16,6 +16,8 @@ pub mod cloudflare;
 pub mod file;
 #[cfg(feature = "gcp-secret-manager")]
 pub mod gcp;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 #[cfg(feature = "lockstep")]
 pub mod lockstep;
 #[cfg(feature = "mock")]
@@ -23,7 +25,7 @@ pub mod mock;
 #[cfg(feature = "vault")]
 pub mod vault;
 
-#[cfg(feature = "lockstep")]
+#[cfg(any(feature = "kubernetes", feature = "lockstep", feature = "vault"))]
 mod address;
 #[cfg(feature = "remote")]
 mod body;
@@ -43,6 +45,7 @@ mod oauth;
     feature = "azure-key-vault",
     feature = "cloudflare-secrets-store",
     feature = "file",
+    feature = "kubernetes",
     feature = "mock",
     feature = "vault"
 ))]
@@ -53,8 +56,12 @@ mod payload;
 mod ports;
 #[cfg(feature = "remote")]
 mod refusal;
+#[cfg(any(feature = "file", feature = "kubernetes"))]
+mod tree;
 #[cfg(feature = "remote")]
 mod wiped;
+#[cfg(any(feature = "file", feature = "kubernetes"))]
+mod yaml;
 
 #[cfg(feature = "remote")]
 pub use self::credential::Credential;

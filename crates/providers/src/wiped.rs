@@ -29,6 +29,18 @@ pub(crate) fn wiped(bytes: Bytes) -> Bytes {
     }
 }
 
+/// Appends by hand: a vector that grows by itself leaves its old block, and a secret in it, behind.
+#[cfg(feature = "kubernetes")]
+pub(crate) fn append(to: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
+    let needed = to.len() + bytes.len();
+    if needed > to.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(2 * to.capacity())));
+        larger.extend_from_slice(to);
+        *to = larger;
+    }
+    to.extend_from_slice(bytes);
+}
+
 /// A JSON string with its quotes, unescaped. The output is never longer than the input, so it never moves.
 pub(crate) fn unescape(quoted: &str) -> Option<Vec<u8>> {
     let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;

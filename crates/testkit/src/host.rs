@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lockstep_core::{
-    Bindings, Call, Clock, Env, Error, ErrorKind, FileContent, FileStamp, Files, Random, Result, SecretValue,
-    SignatureAlgorithm, Signer, Spawn, Task, UnixMillis,
+    Bindings, Call, Clock, Env, Error, ErrorKind, Exec, FileContent, FileStamp, Files, Program, Random, Result,
+    SecretValue, SignatureAlgorithm, Signer, Spawn, Task, UnixMillis,
 };
 use zeroize::Zeroizing;
 
@@ -199,6 +199,34 @@ impl Bindings for TestBindings {
     async fn secret(&self, binding: &str) -> Result<SecretValue> {
         let value = locked(&self.0).get(binding).map(|value| SecretValue::from(value.as_str()));
         value.ok_or_else(|| Error::new(ErrorKind::Unavailable, "what is bound can't be read now"))
+    }
+}
+
+/// Programs that a function stands in for. It remembers what was run.
+pub struct TestExec {
+    script: Mutex<ProgramScript>,
+    ran: Mutex<Vec<Program>>,
+}
+
+type ProgramScript = Box<dyn FnMut(&Program) -> Result<SecretValue> + Send>;
+
+impl TestExec {
+    /// Whatever is run is this function.
+    pub fn by(script: impl FnMut(&Program) -> Result<SecretValue> + Send + 'static) -> Arc<Self> {
+        Arc::new(Self { script: Mutex::new(Box::new(script)), ran: Mutex::default() })
+    }
+
+    /// Every program that was run, in order.
+    pub fn ran(&self) -> Vec<Program> {
+        locked(&self.ran).clone()
+    }
+}
+
+#[async_trait::async_trait]
+impl Exec for TestExec {
+    async fn run(&self, program: &Program) -> Result<SecretValue> {
+        locked(&self.ran).push(program.clone());
+        (locked(&self.script))(program)
     }
 }
 

@@ -15,6 +15,6 @@ pub mod servers;
 pub mod transport;
 
 pub use self::clock::ManualClock;
-pub use self::host::{TestBindings, TestEnv, TestFiles, TestRandom, TestSigner, TokioSpawn, call};
+pub use self::host::{TestBindings, TestEnv, TestExec, TestFiles, TestRandom, TestSigner, TokioSpawn, call};
 pub use self::keys::{RSA_KEY, client_certificate, rsa_public_key};
 pub use self::transport::{FakeTransport, Gate, OneTransport, Piece, Reply};

@@ -2,12 +2,14 @@
 //!
 //! The variables are read by `testkit::servers`; both lists are one contract.
 
+mod kubernetes;
 mod postgres;
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use self::kubernetes::Kubernetes;
 use self::postgres::Postgres;
 use crate::failure::{Failure, Outcome};
 use crate::process::{self, Recipe, Service, free_port};
@@ -27,6 +29,7 @@ pub(crate) struct Servers {
     _running: Vec<Service>,
     /// After the others: OpenBao holds connections to it.
     _postgres: Postgres,
+    _kubernetes: Kubernetes,
 }
 
 impl Servers {
@@ -41,6 +44,7 @@ impl Servers {
         let emulator = tools::lambda_emulator(cache, &aws)?;
         let faketime = tools::faketime(cache)?;
         let postgres_programs = tools::postgres(cache)?;
+        let kubernetes_programs = tools::kubernetes(cache)?;
 
         let mut moto = Starting::new("moto", folder, "/moto-api/", |port| moto_server(&python, port, None))?;
         let mut moto_auth = Starting::new("moto-auth", folder, "/moto-api/", |port| {
@@ -67,6 +71,7 @@ impl Servers {
             command.arg(format!("-dev-listen-address=127.0.0.1:{port}"));
             command
         })?;
+        let mut kubernetes = Kubernetes::start(&kubernetes_programs, folder)?;
         let postgres = Postgres::start(&postgres_programs, folder)?;
 
         let mut variables = vec![
@@ -92,8 +97,9 @@ impl Servers {
             variables.push((format!("{name}_KEY_ID"), id));
             variables.push((format!("{name}_SECRET_KEY"), secret));
         }
+        variables.extend(kubernetes.ready(&python)?);
         let running = [moto, moto_auth, ministack, drongo, openbao].into_iter().map(|server| server.service).collect();
-        Ok(Self { variables, _running: running, _postgres: postgres })
+        Ok(Self { variables, _running: running, _postgres: postgres, _kubernetes: kubernetes })
     }
 
     /// What to set for the tests.

@@ -6,11 +6,13 @@
 mod cache;
 mod cargo;
 mod debian;
+mod kubernetes;
 mod python;
 
 pub(crate) use self::cache::Cache;
 pub(crate) use self::cargo::{agent, cargo_deny, cargo_fuzz, cargo_mutants, nextest, std_source, targets};
 pub(crate) use self::debian::{Postgres, Wrk, faketime, postgres, wrk};
+pub(crate) use self::kubernetes::{Kubernetes, kubernetes};
 pub(crate) use self::python::{aws, azure, gcp, lambda_emulator, ministack, openbao, zig};
 
 use crate::failure::Outcome;
@@ -25,6 +27,7 @@ pub(crate) fn fetch(workspace: &Workspace, cache: &Cache) -> Outcome {
     lambda_emulator(cache, &aws)?;
     faketime(cache)?;
     postgres(cache)?;
+    kubernetes(cache)?;
     nextest(workspace, cache)?;
     cargo_deny(workspace, cache)?;
     Ok(())

@@ -99,7 +99,9 @@ type Misplaced = (Option<super::syntax::Place>, &'static str);
 fn payload(node: Node) -> Result<Payload, Misplaced> {
     let entries = match node {
         Node::Text(value) | Node::Verbatim(value) => return Ok(Payload::text(value)),
-        Node::Other => return Err((None, "a secret is text, a number or a map; put the value in quotes")),
+        Node::List(_) | Node::Other => {
+            return Err((None, "a secret is text, a number or a map; put the value in quotes"));
+        }
         Node::Map(entries) => entries,
     };
     if let [Entry { key, node: Node::Text(value), place }] = entries.as_slice()
@@ -115,7 +117,7 @@ fn payload(node: Node) -> Result<Payload, Misplaced> {
         let field = match node {
             Node::Text(value) => Field { value, encoding: Encoding::Text },
             Node::Verbatim(value) => verbatim(value),
-            Node::Map(_) | Node::Other => {
+            Node::Map(_) | Node::List(_) | Node::Other => {
                 return Err((place, "a value of a secret is text or a number; write a deeper structure as JSON text"));
             }
         };

@@ -7,13 +7,7 @@ use lockstep_core::{Bound, Excess, Structure};
 use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
-use super::syntax::{Fault, Place};
-
-/// Maps inside each other: more than the two that a secrets file has, so that it is the file that explains itself.
-pub(super) const DEPTH: usize = 16;
-
-pub(super) const TOO_MANY: &str = "the file has more keys than `max_members` allows; split it, or raise `max_members`";
-pub(super) const TOO_DEEP: &str = "this nests too deep; write a deeper structure as JSON text";
+use crate::tree::{DEPTH, Fault, Place, TOO_DEEP, TOO_MANY};
 
 /// Checks JSON.
 pub(super) fn json(text: &str, members: usize) -> Result<(), Fault> {
@@ -43,12 +37,6 @@ pub(super) fn toml(text: &str, members: usize) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-/// Scalars, maps and lists that YAML of so many members may have: a key and its value are two, and the map around all of
-/// them is one.
-pub(super) fn yaml_nodes(members: usize) -> usize {
-    members.saturating_mul(2).saturating_add(1)
 }
 
 fn fault(excess: Excess) -> Fault {

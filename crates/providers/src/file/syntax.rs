@@ -3,49 +3,15 @@
 //! A number keeps its spelling: it is cut out of the source, not printed again. No message of a parser is passed on,
 //! since it may quote the file.
 
-mod yaml;
-
 use std::fmt;
 use std::path::Path;
 
-use lockstep_core::SecretValue;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::structure;
-
-/// Line and column, both from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) line: u64,
-    pub(super) column: u64,
-}
-
-/// What is wrong with a file, where, and what to write instead. It quotes nothing of the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) place: Option<Place>,
-    pub(super) what: &'static str,
-}
-
-/// One value of the file.
-pub(super) enum Node {
-    /// Text.
-    Text(SecretValue),
-    /// A number or boolean, as it is spelled.
-    Verbatim(SecretValue),
-    /// A map, in the order of the file; a key may stand in it twice.
-    Map(Vec<Entry>),
-    /// Null, a list, a date: nothing that a secret can be.
-    Other,
-}
-
-/// One entry of a map.
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) place: Option<Place>,
-    pub(super) node: Node,
-}
+pub(super) use crate::tree::{Entry, Fault, Node, Place};
+use crate::yaml;
 
 /// Which language a file is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,13 +131,4 @@ fn place_at(offset: usize, text: &str) -> Option<Place> {
         line: before.matches('\n').count() as u64 + 1,
         column: before[line_start..].chars().count() as u64 + 1,
     })
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Place { line, column }) = self.place {
-            write!(f, "line {line}, column {column}: ")?;
-        }
-        f.write_str(self.what)
-    }
 }

@@ -328,7 +328,7 @@ proptest! {
     }
 }
 
-/// Break: leave out one of the three calls in `Syntax::parse` or `yaml`; `2` in `structure::yaml_nodes`; the `Equals` or the
+/// Break: leave out one of the three calls in `Syntax::parse` or `yaml`; `2` in `yaml::nodes`; the `Equals` or the
 /// `Dot` in `structure::toml`.
 #[test]
 fn o3_a_file_of_too_many_keys_is_refused_with_the_place_in_every_language() {

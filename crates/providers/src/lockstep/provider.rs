@@ -58,7 +58,10 @@ impl LockstepProvider {
     /// # Errors
     /// `Config` when the address can't be one.
     pub fn new(settings: LockstepSettings, ports: Ports) -> Result<Self> {
-        let address = Address::parse(&settings.address, "https://secrets.internal:2773")?;
+        let address = Address::parse(&settings.address).ok_or_else(|| {
+            let message = "`address` of an endpoint is a URL without user and query; write `https://secrets.internal:2773`";
+            Error::new(ErrorKind::Config, message)
+        })?;
         let scope = Scope::new(ScopeParts {
             provider: "lockstep".into(),
             endpoint: address.text(),
@@ -108,7 +111,7 @@ impl LockstepProvider {
     /// A route with its parameters: a name with slashes stands in `name`, which no gateway decodes on its way.
     fn route(&self, route: &str, parameters: &[(&str, &str)]) -> String {
         let provider = self.settings.provider.as_deref().map(|provider| ("provider", provider));
-        let mut path = format!("/api/v1/{route}");
+        let mut path = format!("api/v1/{route}");
         for (at, (name, value)) in parameters.iter().chain(&provider).enumerate() {
             let separator = if at == 0 { '?' } else { '&' };
             // Writing into a string can't fail.
@@ -157,7 +160,7 @@ impl LockstepProvider {
             .collect();
         let sent = serde_json::to_vec(&Batch { secrets })
             .map_err(|_| Error::new(ErrorKind::Internal, "the names can't be written as JSON"))?;
-        let response = self.send(call, Method::POST, "/api/v1/secrets:batch", Some(sent.into())).await?;
+        let response = self.send(call, Method::POST, "api/v1/secrets:batch", Some(sent.into())).await?;
         if response.status() != StatusCode::OK {
             return Err(error_of(&response));
         }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use http::StatusCode;
 use lockstep_core::{Clock, Error, ErrorKind, Moment, Result, Timeline};
 
-use super::settings::Address;
+use super::settings::address;
+use crate::address::Address;
 
 /// How long a node that could not serve is asked after all the others.
 const REST: Duration = Duration::from_secs(30);
@@ -28,7 +29,7 @@ impl Cluster {
     /// # Errors
     /// `Config` for no address, too many, one twice, or one that can't be one.
     pub(super) fn new(addresses: &[String], clock: Arc<dyn Clock>) -> Result<Self> {
-        let nodes = addresses.iter().map(|address| Address::parse(address)).collect::<Result<Vec<_>>>()?;
+        let nodes = addresses.iter().map(|text| address(text)).collect::<Result<Vec<_>>>()?;
         let mut texts: Vec<_> = nodes.iter().map(Address::text).collect();
         texts.sort_unstable();
         texts.dedup();

@@ -120,7 +120,7 @@ impl Http {
     ) -> Result<Response<Bytes>> {
         let mut request = Request::builder()
             .method(ask.method.clone())
-            .uri(self.cluster.node(node).uri(&ask.path)?)
+            .uri(self.cluster.node(node).uri(&format!("v1/{}", ask.path))?)
             // Without it, a Vault behind an agent with `require_request_header` refuses.
             .header("x-vault-request", "true");
         if let Some(namespace) = &self.namespace {

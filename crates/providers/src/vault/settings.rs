@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use http::HeaderValue;
-use http::uri::{Authority, Scheme, Uri};
 use lockstep_core::{Error, ErrorKind, Result};
 
 use crate::Credential;
+use crate::address::Address;
 
 /// Where a Vault is and how to log in.
 #[derive(Debug, Clone)]
@@ -135,43 +135,9 @@ pub enum MountKind {
     Dynamic,
 }
 
-/// The address, in the form that requests are built from.
-#[derive(Debug, Clone)]
-pub(super) struct Address {
-    scheme: Scheme,
-    authority: Authority,
-    /// What stands before `/v1`, without a `/` at its end.
-    base: String,
-}
-
-impl Address {
-    pub(super) fn parse(text: &str) -> Result<Self> {
-        let uri: Uri = text.trim_end_matches('/').parse().map_err(|_| bad_address())?;
-        let parts = uri.into_parts();
-        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else { return Err(bad_address()) };
-        let path = parts.path_and_query;
-        let has_query = path.as_ref().is_some_and(|path| path.query().is_some());
-        if (scheme != Scheme::HTTP && scheme != Scheme::HTTPS) || authority.as_str().contains('@') || has_query {
-            return Err(bad_address());
-        }
-        let base = path.map_or_else(String::new, |path| path.path().trim_end_matches('/').to_owned());
-        Ok(Self { scheme, authority, base })
-    }
-
-    /// The URI of an API path: `path` begins after `/v1/` and is already encoded.
-    pub(super) fn uri(&self, path: &str) -> Result<Uri> {
-        Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(format!("{}/v1/{path}", self.base))
-            .build()
-            .map_err(|_| Error::new(ErrorKind::InvalidName, "the name makes no valid address; look at its characters"))
-    }
-
-    /// The address as the scope names it.
-    pub(super) fn text(&self) -> String {
-        format!("{}://{}{}", self.scheme, self.authority, self.base)
-    }
+/// Where a Vault is.
+pub(super) fn address(text: &str) -> Result<Address> {
+    Address::parse(text).ok_or_else(bad_address)
 }
 
 fn bad_address() -> Error {
@@ -195,13 +161,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_may_have_a_path_and_nothing_else() {
-        let uri = |text: &str| Address::parse(text).unwrap().uri("sys/health").unwrap().to_string();
-        assert_eq!(uri("https://vault.internal:8200"), "https://vault.internal:8200/v1/sys/health");
-        assert_eq!(uri("http://127.0.0.1:8200/proxy/"), "http://127.0.0.1:8200/proxy/v1/sys/health");
-        for bad in ["", "vault.internal", "ftp://vault", "https://", "https://u:p@vault", "https://vault?x=1", "/x"] {
-            assert_eq!(Address::parse(bad).unwrap_err().kind(), ErrorKind::Config, "{bad}");
-        }
+    fn what_is_no_address_is_a_config_error() {
+        assert_eq!(address("vault.internal").unwrap_err().kind(), ErrorKind::Config);
     }
 
     /// O4: break the check in `namespace_header`.

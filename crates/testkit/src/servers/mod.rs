@@ -96,6 +96,38 @@ pub fn postgres() -> Result<String, Missing> {
     variable("LOCKSTEP_TEST_POSTGRES", "PostgreSQL")
 }
 
+/// A Kubernetes API server, and who may log in there.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// `https://127.0.0.1:PORT`, without a slash at the end.
+    pub url: String,
+    /// A PEM file with the root of its certificate.
+    pub ca_file: PathBuf,
+    /// The token of a user who may do everything.
+    pub admin_token: String,
+    /// The token of the user `reader`, who may do what a test's role says and nothing else.
+    pub reader_token: String,
+}
+
+/// A real kube-apiserver with RBAC. [`KUBERNETES_CLIENT`] is a login too, of the user `certified`.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_KUBERNETES` or what belongs to it is not set.
+pub fn kubernetes() -> Result<Cluster, Missing> {
+    let part = |part: &str| variable_of(format!("LOCKSTEP_TEST_KUBERNETES{part}"), "a kube-apiserver");
+    Ok(Cluster {
+        url: part("")?,
+        ca_file: part("_CA")?.into(),
+        admin_token: part("_TOKEN")?,
+        reader_token: part("_READER_TOKEN")?,
+    })
+}
+
+/// A certificate that the API server of [`kubernetes`] takes for the user `certified`, and its key, both in PEM. They
+/// open nothing else.
+pub const KUBERNETES_CLIENT: (&str, &str) =
+    (include_str!("../keys/kubernetes-client.pem"), include_str!("../keys/kubernetes-client.key.pem"));
+
 /// AWS's own Lambda emulator. Always pass it both addresses, or it listens on 0.0.0.0:8080.
 ///
 /// # Errors

@@ -93,6 +93,23 @@ fn openbao_takes_its_root_token() {
 }
 
 #[test]
+fn the_api_server_knows_its_operator_and_refuses_a_reader_without_a_role() {
+    let cluster = crate::require!(kubernetes());
+    let python = crate::require!(python());
+    let ask = "import ssl, sys, urllib.error, urllib.request\n\
+               url, ca, token = sys.argv[1:]\n\
+               request = urllib.request.Request(url + '/api/v1/secrets')\n\
+               request.add_header('Authorization', 'Bearer ' + token)\n\
+               try:\n    print(urllib.request.urlopen(request, context=ssl.create_default_context(cafile=ca)).status)\n\
+               except urllib.error.HTTPError as error:\n    print(error.code)\n";
+    for (token, expected) in [(&*cluster.admin_token, "200"), (&cluster.reader_token, "403"), ("other", "401")] {
+        let output =
+            Command::new(&python).args(["-c", ask, &cluster.url]).arg(&cluster.ca_file).arg(token).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), expected);
+    }
+}
+
+#[test]
 fn the_programs_of_the_gate_are_files() {
     for program in [crate::require!(lambda_emulator()), crate::require!(faketime()), crate::require!(bao())] {
         assert!(program.is_file(), "{}", program.display());

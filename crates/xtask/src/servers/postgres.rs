@@ -125,7 +125,7 @@ fn user_of(known: &str, name: &str) -> Option<User> {
     Some(User { id: fields.next()?.parse().ok()?, group: fields.next()?.parse().ok()? })
 }
 
-fn password() -> Outcome<String> {
+pub(super) fn password() -> Outcome<String> {
     let source = Path::new("/dev/urandom");
     let mut bytes = [0; 16];
     fs::File::open(source).and_then(|mut file| file.read_exact(&mut bytes)).at("read", source)?;

@@ -74,42 +74,66 @@ fn fetched(
     download: impl FnOnce(&dyn Fn() -> Command, &Path) -> Outcome,
 ) -> Outcome<PathBuf> {
     cache.install(name, |folder, log| {
-        let state = folder.join("apt");
-        for part in ["lists/partial", "archives/partial", "packages"] {
-            let part = state.join(part);
-            std::fs::create_dir_all(&part).at("create", &part)?;
-        }
-        let apt = || {
-            let mut command = Command::new("apt-get");
-            command.current_dir(state.join("packages"));
-            for (option, value) in [
-                ("Dir::State::lists", state.join("lists").into_os_string()),
-                ("Dir::Cache", state.clone().into_os_string()),
-                ("Dir::Cache::archives", state.join("archives").into_os_string()),
-                ("Acquire::Languages", "none".into()),
-                // Root's apt would read as another user, who can't see into root's cache folder.
-                ("APT::Sandbox::User", "root".into()),
-            ] {
-                let mut word = std::ffi::OsString::from(format!("{option}="));
-                word.push(value);
-                command.arg("-o").arg(word);
-            }
-            command
-        };
-        process::logged(apt().args(["-q", "update"]), log).map_err(|failure| {
-            Failure::new(format!("{failure}\n(`cargo xtask test` needs Debian's package archive)"))
-        })?;
-        download(&apt, log)?;
-        for archives in [state.join("packages"), state.join("archives")] {
-            for archive in std::fs::read_dir(&archives).at("read", &archives)? {
-                let archive = archive.at("read", &archives)?.path();
-                if archive.extension().is_some_and(|extension| extension == "deb") {
-                    process::logged(Command::new("dpkg-deb").arg("-x").arg(&archive).arg(folder), log)?;
-                }
-            }
-        }
-        std::fs::remove_dir_all(&state).at("remove", &state)
+        downloaded(&folder.join("apt"), None, log, |apt, packages| {
+            download(apt, log)?;
+            unpack(packages, folder, log)?;
+            unpack(&folder.join("apt/archives"), folder, log)
+        })
     })
+}
+
+/// Runs `work` with an apt that has package lists of its own in `state`, which is gone afterwards; it gets the folder too
+/// in which apt runs. `sources` are other places than the machine's to fetch from.
+pub(super) fn downloaded(
+    state: &Path,
+    sources: Option<&Path>,
+    log: &Path,
+    work: impl FnOnce(&dyn Fn() -> Command, &Path) -> Outcome,
+) -> Outcome {
+    for part in ["lists/partial", "archives/partial", "packages"] {
+        let part = state.join(part);
+        std::fs::create_dir_all(&part).at("create", &part)?;
+    }
+    let mut options = vec![
+        ("Dir::State::lists", state.join("lists").into_os_string()),
+        ("Dir::Cache", state.as_os_str().to_owned()),
+        ("Dir::Cache::archives", state.join("archives").into_os_string()),
+        ("Acquire::Languages", "none".into()),
+        // Root's apt would read as another user, who can't see into root's cache folder.
+        ("APT::Sandbox::User", "root".into()),
+    ];
+    if let Some(sources) = sources {
+        options.extend([
+            ("Dir::Etc::sourcelist", sources.as_os_str().to_owned()),
+            ("Dir::Etc::sourceparts", "/dev/null".into()),
+        ]);
+    }
+    let packages = state.join("packages");
+    let apt = || {
+        let mut command = Command::new("apt-get");
+        command.current_dir(&packages);
+        for (option, value) in &options {
+            let mut setting = std::ffi::OsString::from(format!("{option}="));
+            setting.push(value);
+            command.arg("-o").arg(setting);
+        }
+        command
+    };
+    process::logged(apt().args(["-q", "update"]), log)
+        .map_err(|failure| Failure::new(format!("{failure}\n(`cargo xtask test` needs Debian's package archive)")))?;
+    work(&apt, &packages)?;
+    std::fs::remove_dir_all(state).at("remove", state)
+}
+
+/// Unpacks every package of `archives` into `folder`.
+pub(super) fn unpack(archives: &Path, folder: &Path, log: &Path) -> Outcome {
+    for archive in std::fs::read_dir(archives).at("read", archives)? {
+        let archive = archive.at("read", archives)?.path();
+        if archive.extension().is_some_and(|extension| extension == "deb") {
+            process::logged(Command::new("dpkg-deb").arg("-x").arg(&archive).arg(folder), log)?;
+        }
+    }
+    Ok(())
 }
 
 /// A library below `usr/lib/ARCHITECTURE/`.

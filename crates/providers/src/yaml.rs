@@ -10,8 +10,7 @@ use std::vec::IntoIter;
 use granit_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use zeroize::Zeroizing;
 
-use super::super::structure;
-use super::{Entry, Fault, Node, Place};
+use crate::tree::{DEPTH, Entry, Fault, Node, Place, TOO_DEEP, TOO_MANY};
 
 const MAX_ALIASES: usize = 1_000;
 /// Bytes of all values, with every alias expanded: twice the largest file.
@@ -21,12 +20,18 @@ const INVALID: &str = "this is not valid YAML; write `name: value`, one name per
 const TOO_LARGE: &str = "this YAML has too many aliases, or too much text behind them; write the values out";
 
 /// Reads one document of at most so many keys, with every alias expanded.
-pub(super) fn parse(text: &str, members: usize) -> Result<Node, Fault> {
-    let mut tree = Tree { parts: flatten(text, structure::yaml_nodes(members))?.into_iter(), text: 0 };
+pub(crate) fn parse(text: &str, members: usize) -> Result<Node, Fault> {
+    let mut tree = Tree { parts: flatten(text, nodes(members))?.into_iter(), text: 0 };
     match tree.parts.next() {
         Some(root) => tree.node(root, 0),
         None => Ok(Node::Other),
     }
+}
+
+/// Scalars, maps and lists that YAML of so many members may have: a key and its value are two, and the map around all of
+/// them is one.
+fn nodes(members: usize) -> usize {
+    members.saturating_mul(2).saturating_add(1)
 }
 
 /// What a document is made of, in its order.
@@ -104,7 +109,7 @@ fn flatten(text: &str, max_nodes: usize) -> Result<Vec<Part>, Fault> {
                 }
                 // Each node has two parts at most.
                 if begin + range.len() > 2 * max_nodes {
-                    return Err(fault(structure::TOO_MANY));
+                    return Err(fault(TOO_MANY));
                 }
                 parts.extend_from_within(range.clone());
                 parts[begin].place = place;
@@ -113,10 +118,10 @@ fn flatten(text: &str, max_nodes: usize) -> Result<Vec<Part>, Fault> {
         }
         nodes += parts[begin..].iter().filter(|part| !matches!(part.what, What::End)).count();
         if nodes > max_nodes {
-            return Err(fault(structure::TOO_MANY));
+            return Err(fault(TOO_MANY));
         }
-        if open.len() > structure::DEPTH {
-            return Err(fault(structure::TOO_DEEP));
+        if open.len() > DEPTH {
+            return Err(fault(TOO_DEEP));
         }
     }
     Ok(parts)
@@ -173,7 +178,7 @@ fn is_number(text: &str) -> bool {
             && (digits(exponent) && !exponent.is_empty())
 }
 
-/// Builds the nodes. Nothing of a list is kept: no secret is one.
+/// Builds the nodes.
 struct Tree {
     parts: IntoIter<Part>,
     /// Bytes of the values so far.
@@ -192,20 +197,17 @@ impl Tree {
                 let value = value.as_str().into();
                 Ok(if kind == Kind::Verbatim { Node::Verbatim(value) } else { Node::Text(value) })
             }
-            What::Map if depth == structure::DEPTH => {
-                Err(Fault { place: Some(first.place), what: structure::TOO_DEEP })
-            }
+            What::Map | What::List if depth == DEPTH => Err(Fault { place: Some(first.place), what: TOO_DEEP }),
             What::Map => self.map(depth + 1).map(Node::Map),
             What::List => {
-                let mut open = 1;
-                while let Some(part) = if open > 0 { self.parts.next() } else { None } {
-                    match part.what {
-                        What::Map | What::List => open += 1,
-                        What::End => open -= 1,
-                        What::Scalar(..) => {}
+                let mut items = Vec::new();
+                while let Some(part) = self.parts.next() {
+                    if matches!(part.what, What::End) {
+                        break;
                     }
+                    items.push(self.node(part, depth + 1)?);
                 }
-                Ok(Node::Other)
+                Ok(Node::List(items))
             }
         }
     }

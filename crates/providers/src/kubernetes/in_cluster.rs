@@ -1,0 +1,72 @@
+//! The login of a pod: its service account's token, in a file that the kubelet replaces before the token ends.
+
+use std::path::Path;
+use std::time::Duration;
+
+use lockstep_core::{Env, Error, ErrorKind, Files, Pem, Result, TlsProfile};
+
+use super::access::Found;
+use crate::address::Address;
+use crate::login::End;
+use crate::{Credential, Ports};
+
+pub(super) const HOST: &str = "KUBERNETES_SERVICE_HOST";
+const PORT: &str = "KUBERNETES_SERVICE_PORT";
+
+/// Where every pod has them, unless it asks for none.
+const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+const CA: &str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
+const NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/// A token in a file is read anew this often, as Kubernetes' own clients do it.
+pub(super) const AGAIN: Duration = Duration::from_mins(1);
+
+/// The largest of these files: a bundle of roots.
+const MAX_BYTES: usize = 1 << 20;
+
+/// The API server, as the pod's variables say it.
+///
+/// # Errors
+/// `Unauthenticated` when this is no pod.
+pub(super) fn address(env: &dyn Env) -> Result<Address> {
+    let (Some(host), Some(port)) = (env.var(HOST), env.var(PORT)) else {
+        let message = format!(
+            "this is no pod ({HOST} and {PORT} are not both set); run it in the cluster, or write another `auth`"
+        );
+        return Err(Error::new(ErrorKind::Unauthenticated, message));
+    };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let address = Address::parse(&format!("https://{host}:{port}"));
+    address.ok_or_else(|| {
+        Error::new(ErrorKind::Unauthenticated, format!("{HOST} and {PORT} make no address; correct them"))
+    })
+}
+
+/// Reads the login anew.
+pub(super) fn found(ports: &Ports, tls: &TlsProfile) -> Result<Found> {
+    let read = |path: &str, what: &str| {
+        let content = ports.files.read(Path::new(path), MAX_BYTES);
+        content.map(|content| content.bytes).map_err(|error| {
+            let message = format!("{path}, {what}, can't be read; mount the service account's token into the pod");
+            Error::new(ErrorKind::Unauthenticated, message).because(error)
+        })
+    };
+    let ca = read(CA, "the root of the API server's certificate")?;
+    let ca = tls.ca.clone().unwrap_or_else(|| Pem::bytes(ca.as_slice()));
+    let token = Credential::File(Path::new(TOKEN).into()).read(&*ports.env, &*ports.files)?;
+    Ok(Found {
+        address: address(&*ports.env)?,
+        namespace: namespace(&*ports.files),
+        tls: TlsProfile { ca: Some(ca), client: tls.client.clone() },
+        token: Some(token),
+        end: End::In(AGAIN),
+        who: String::new(),
+    })
+}
+
+/// The pod's namespace. Without the file only full names are understood, and a short one says so.
+fn namespace(files: &dyn Files) -> Option<String> {
+    let content = files.read(Path::new(NAMESPACE), MAX_BYTES).ok()?;
+    let text = std::str::from_utf8(&content.bytes).ok()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
