@@ -10,9 +10,7 @@ use lockstep_core::{
     Encoding, Error, ErrorKind, Filter, MAX_MEMBERS, Page, Paged, Payload, Provider, Result, Retry, Secret, SecretName,
     Selector, TlsProfile, Transport, Transports,
 };
-use lockstep_testkit::{
-    FakeTransport, ManualClock, Reply, TestEnv, TestExec, TestFiles, TestRandom, TestSigner, call,
-};
+use lockstep_testkit::{FakeTransport, ManualClock, Reply, TestEnv, TestExec, TestFiles, TestRandom, TestSigner, call};
 use serde_json::{Value, json};
 
 use super::{KubernetesAuth, KubernetesProvider, KubernetesSettings};
@@ -82,7 +80,12 @@ impl World {
         provider.get(&call(&self.clock), &SecretName::parse(name).unwrap(), &Selector::Current).await
     }
 
-    async fn list(&self, prefix: &str, tags: &[(&str, Option<&str>)], page: Page) -> Result<Paged<lockstep_core::Metadata>> {
+    async fn list(
+        &self,
+        prefix: &str,
+        tags: &[(&str, Option<&str>)],
+        page: Page,
+    ) -> Result<Paged<lockstep_core::Metadata>> {
         let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.map(str::to_owned))).collect();
         self.provider().list(&call(&self.clock), prefix, &Filter { tags }, page).await
     }
@@ -168,13 +171,17 @@ async fn requests_carry_the_token_and_ask_for_values_only_where_they_are_read() 
     assert!(told.created.is_some());
     world.list("", &[], Page::default()).await.unwrap();
     provider.check(&call(&world.clock)).await.unwrap();
-    assert_eq!(world.transport.lines(), [
-        "GET /api/v1/namespaces/prod/secrets/db",
-        "GET /api/v1/namespaces/prod/secrets/db",
-        "GET /api/v1/namespaces/team/secrets?limit=100",
-        "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
-    ]);
-    let accepted: Vec<_> = world.transport.requests().iter().map(|request| request.headers()["accept"].clone()).collect();
+    assert_eq!(
+        world.transport.lines(),
+        [
+            "GET /api/v1/namespaces/prod/secrets/db",
+            "GET /api/v1/namespaces/prod/secrets/db",
+            "GET /api/v1/namespaces/team/secrets?limit=100",
+            "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+        ]
+    );
+    let accepted: Vec<_> =
+        world.transport.requests().iter().map(|request| request.headers()["accept"].clone()).collect();
     assert!(accepted[1].to_str().unwrap().contains("as=PartialObjectMetadata;"), "{accepted:?}");
     assert!(accepted[2].to_str().unwrap().contains("as=PartialObjectMetadataList;"), "{accepted:?}");
     assert_eq!(world.tokens(), ["Bearer t0ken"; 4]);

@@ -73,9 +73,8 @@ impl Build<'_> {
         let go = self.folder.join("usr/lib/go-1.19");
         let mut path = vec![go.join("bin")];
         path.extend(std::env::split_paths(&crate::workspace::variable("PATH").unwrap_or_default()));
-        // Somebody may wait for the machine meanwhile.
-        let mut command = Command::new("nice");
-        command.arg(program).current_dir(self.tree());
+        let mut command = Command::new(program);
+        command.current_dir(self.tree());
         for (name, value) in
             [("GOROOT", go), ("GOPATH", self.folder.join("go")), ("GOCACHE", self.folder.join("cache"))]
         {
