@@ -150,7 +150,7 @@ impl Shape {
             Self::Binary => Payload::binary(bytes),
             Self::Fields => {
                 let field = |bytes: &[u8]| Field { value: bytes.into(), encoding: Encoding::Text };
-                let fields = [("value".into(), field(bytes)), ("user name".into(), field(CANARY.as_bytes()))];
+                let fields = [("value".into(), field(bytes)), ("user.name".into(), field(CANARY.as_bytes()))];
                 Payload::Fields(fields.into())
             }
         }
