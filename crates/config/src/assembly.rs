@@ -203,6 +203,15 @@ impl Config {
             if matches!(provider, settings::Provider::Mock(_)) {
                 warnings.push(format!("`{}` is a mock: its secrets are made up", alias.0));
             }
+            if let settings::Provider::Kubernetes(kubernetes) = provider
+                && kubernetes.watch
+                && settings.freshness.journal.is_none()
+            {
+                warnings.push(format!(
+                    "`{}` is told to watch, and there is no journal to tell (set `freshness.journal`)",
+                    alias.0
+                ));
+            }
             if provider.common().insecure {
                 warnings.push(format!("`{}` is told to be insecure", alias.0));
             }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use lockstep_core::{Context, ErrorKind, Template, Ttl};
 
 use crate::problem::Problem;
-use crate::settings::{AzureAuth, AzureKeyVault, MockSecret, Provider, Settings, Tls, Upstream};
+use crate::settings::{
+    AzureAuth, AzureKeyVault, Kubernetes, KubernetesAuth, MockSecret, Provider, Settings, Tls, Upstream,
+};
 use crate::suggestion::hint;
 use crate::tree::Node;
 use crate::units::{Period, Size};
@@ -223,6 +225,10 @@ impl Checks<'_> {
                 self.azure(key, settings);
                 self.tls(key, &settings.tls);
             }
+            Provider::Kubernetes(settings) => {
+                self.kubernetes(key, settings);
+                self.tls(key, &settings.tls);
+            }
             Provider::File(settings) => {
                 if settings.path.as_os_str().is_empty() {
                     self.wrong(&format!("{key}.path"), "the path is empty; write for example `secrets.yaml`");
@@ -256,6 +262,25 @@ impl Checks<'_> {
                                `msi_res_id`";
                 self.wrong(&format!("{key}.auth"), message);
             }
+        }
+    }
+
+    fn kubernetes(&mut self, key: &str, settings: &Kubernetes) {
+        let address = format!("{key}.address");
+        let by_token = matches!(settings.auth, Some(KubernetesAuth::Token(_)));
+        match (&settings.address, by_token) {
+            (None, true) => {
+                self.wrong(&address, "a token needs the server it is for; write for example `https://10.0.0.1:6443`");
+            }
+            (Some(_), false) => self.wrong(
+                &address,
+                "a pod and a kubeconfig say their server themselves; remove this, or write \
+                 `auth = { method = \"token\", token = { file = \"…\" } }`",
+            ),
+            (written, _) => self.address(&address, written.as_deref(), settings.insecure),
+        }
+        if !settings.watch && !settings.watch_names.is_empty() {
+            self.wrong(&format!("{key}.watch_names"), "names are watched with `watch = true` alone; write it too");
         }
     }
 

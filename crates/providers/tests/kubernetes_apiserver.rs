@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests are set up by may panic like the tests themselves")]
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,7 +14,8 @@ use bytes::Bytes;
 use http::Request;
 use lockstep_core::{
     Call, Change, ChangeSource as _, ChangedName, Clock as _, Encoding, Env, ErrorKind, Filter, Limits, MAX_MEMBERS,
-    Page, Payload, Pem, Provider, Result, Retry, Secret, SecretName, Selector, TlsProfile, Transport, Transports,
+    Page, Payload, Pem, Pieces, Provider, Result, Retry, Secret, SecretName, Selector, StreamLimits, TlsProfile,
+    Transport, Transports,
 };
 use lockstep_native::{HttpTransports, LocalExec, LocalFiles, OsRandom, RingSigner, SystemClock, TransportSettings};
 use lockstep_providers::kubernetes::{KubernetesAuth, KubernetesChanges, KubernetesProvider, KubernetesSettings};
@@ -146,8 +147,8 @@ impl World {
     async fn grant(&self, subject: Value, verbs: &[&str], names: &[&str]) {
         let rbac = format!("apis/rbac.authorization.k8s.io/v1/namespaces/{}", self.namespace);
         let name = unique("role");
-        let rule = json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": verbs, "resourceNames": names });
-        self.post(&format!("{rbac}/roles"), json!({ "metadata": { "name": name }, "rules": [rule] })).await;
+        let rights = json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": verbs, "resourceNames": names });
+        self.post(&format!("{rbac}/roles"), json!({ "metadata": { "name": name }, "rules": [rights] })).await;
         let role = json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name });
         let binding = json!({ "metadata": { "name": name }, "roleRef": role, "subjects": [subject] });
         self.post(&format!("{rbac}/rolebindings"), binding).await;
@@ -385,6 +386,61 @@ async fn a_watch_of_one_secret_needs_rights_on_that_one_alone() {
     world.put("other", json!({ "a": "YQ==" })).await;
     world.put("db", json!({ "a": "Yg==" })).await;
     assert_eq!(told(&world, &mut changes).await, ["db Updated true"]);
+    world.delete("db").await;
+    assert_eq!(told(&world, &mut changes).await, ["db Deleted false"]);
+}
+
+/// Watches from the beginning of all time, once: the server has long forgotten that.
+struct Forgetful {
+    inner: Arc<dyn Transports>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+struct Forgetting {
+    inner: Arc<dyn Transport>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Transports for Forgetful {
+    fn build(&self, profile: &TlsProfile) -> Result<Arc<dyn Transport>> {
+        Ok(Arc::new(Forgetting { inner: self.inner.build(profile)?, asked: self.asked.clone() }))
+    }
+}
+
+#[async_trait]
+impl Transport for Forgetting {
+    async fn send(&self, request: Request<Bytes>, limits: Limits) -> Result<http::Response<Bytes>> {
+        self.asked.lock().unwrap().push("list".into());
+        self.inner.send(request, limits).await
+    }
+
+    async fn stream(&self, mut request: Request<Bytes>, limits: StreamLimits) -> Result<http::Response<Pieces>> {
+        let first = !self.asked.lock().unwrap().iter().any(|asked| asked == "watch");
+        self.asked.lock().unwrap().push("watch".into());
+        if first {
+            let uri = request.uri().to_string();
+            let (before, after) = uri.split_once("resourceVersion=").unwrap();
+            let (_, after) = after.split_once('&').unwrap();
+            *request.uri_mut() = format!("{before}resourceVersion=1&{after}").parse().unwrap();
+        }
+        self.inner.stream(request, limits).await
+    }
+}
+
+/// Break: `forget_if_gone`.
+#[tokio::test]
+async fn history_that_the_server_has_forgotten_is_listed_again() {
+    let world = World::new(require!(servers::kubernetes())).await;
+    world.put("db", json!({ "a": "YQ==" })).await;
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let transports = Arc::new(Forgetful { inner: world.transports.clone(), asked: asked.clone() });
+    let auth = KubernetesAuth::Token { address: world.cluster.url.clone(), token: Credential::Env("ADMIN".into()) };
+    let provider = KubernetesProvider::new(world.settings(auth), world.ports(), transports).unwrap();
+    let mut changes = KubernetesChanges::new(&provider, &world.call());
+    assert_eq!(told(&world, &mut changes).await, ["db Updated true"]);
+    world.put("db", json!({ "a": "Yg==" })).await;
+    assert_eq!(told(&world, &mut changes).await, ["db Updated true"]);
+    assert_eq!(asked.lock().unwrap()[..3], ["list", "watch", "list"], "what happened meanwhile is seen in a list");
     world.delete("db").await;
     assert_eq!(told(&world, &mut changes).await, ["db Deleted false"]);
 }

@@ -6,6 +6,8 @@ mod aws;
 mod azure;
 #[cfg(feature = "gcp-secret-manager")]
 mod gcp;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 #[cfg(feature = "lockstep")]
 mod lockstep;
 mod missing;
@@ -62,8 +64,9 @@ pub(super) fn build(config: &Config, ports: &Ports, metrics: &dyn MetricsSink) -
             let stack =
                 Upstream::new(alias.clone(), inner, common.upstream.into(), clock, random, metrics.meter(alias));
             let ttl = common.ttl.map(|ttl| lockstep_core::Ttl::new(ttl.get())).transpose()?;
-            // The journal of one process hears of no changes but those that this process sees itself.
-            let journaled = source.is_some();
+            // The journal of one process hears of no changes but those that this process sees itself. A watch over the
+            // network may see none for a while, and nobody would know: the TTL stays what it is without it.
+            let journaled = source.is_some() && !matches!(provider, Provider::Kubernetes(_));
             built.mounts.push(Mount { ttl, journaled, template, reach, ..Mount::new(alias.clone(), Arc::new(stack)) });
             built.sources.extend(source.map(|source| (alias.clone(), source)));
             Ok(())
@@ -111,6 +114,8 @@ fn make(config: &Config, ports: &Ports, logins: &mut Logins, alias: &Alias, prov
         }
         #[cfg(feature = "azure-key-vault")]
         Provider::AzureKeyVault(settings) => azure::make(config, ports, settings),
+        #[cfg(feature = "kubernetes")]
+        Provider::Kubernetes(settings) => kubernetes::make(config, ports, settings),
         #[cfg(feature = "file")]
         Provider::File(settings) => {
             use lockstep_providers::file::{FileChanges, FileProvider, FileSettings};

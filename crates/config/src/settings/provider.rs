@@ -5,6 +5,7 @@ mod azure;
 mod cloudflare;
 mod file;
 mod gcp;
+mod kubernetes;
 mod lockstep;
 mod mock;
 mod shape;
@@ -25,6 +26,7 @@ pub use self::file::File;
 pub use self::gcp::{
     GcpAuth, GcpDefault, GcpMetadata, GcpSecretManager, GcpServiceAccount, GcpTokenType, GcpWorkloadIdentity,
 };
+pub use self::kubernetes::{Kubernetes, KubernetesAuth, KubernetesInCluster, KubernetesKubeconfig, KubernetesToken};
 pub use self::lockstep::Lockstep;
 pub use self::mock::{Mock, MockSecret, MockValue};
 use self::tagged::tagged;
@@ -52,6 +54,8 @@ tagged! {
         CloudflareSecretsStore(CloudflareSecretsStore) = "cloudflare-secrets-store",
         /// Azure Key Vault.
         AzureKeyVault(AzureKeyVault) = "azure-key-vault",
+        /// A Kubernetes cluster.
+        Kubernetes(Kubernetes) = "kubernetes",
         /// A file of secrets.
         File(File) = "file",
         /// Made-up secrets and failures, for tests.
@@ -98,6 +102,7 @@ impl Provider {
             Self::Lockstep(settings) => settings.common(),
             Self::CloudflareSecretsStore(settings) => settings.common(),
             Self::AzureKeyVault(settings) => settings.common(),
+            Self::Kubernetes(settings) => settings.common(),
             Self::File(settings) => settings.common(),
             Self::Mock(settings) => settings.common(),
         }

@@ -42,17 +42,30 @@ pub(super) fn address(env: &dyn Env) -> Result<Address> {
     })
 }
 
+/// Whether this is a pod with a token.
+pub(super) fn look(env: &dyn Env, files: &dyn Files) -> Result<()> {
+    address(env)?;
+    for path in [TOKEN, CA] {
+        files.stamp(Path::new(path)).map_err(|error| absent(path, error))?;
+    }
+    Ok(())
+}
+
+fn absent(path: &str, error: Error) -> Error {
+    let message =
+        format!("{path} can't be read; mount the service account's token into the pod, or write another `auth`");
+    Error::new(ErrorKind::Unauthenticated, message).because(error)
+}
+
 /// Reads the login anew.
 pub(super) fn found(ports: &Ports, tls: &TlsProfile) -> Result<Found> {
-    let read = |path: &str, what: &str| {
-        let content = ports.files.read(Path::new(path), MAX_BYTES);
-        content.map(|content| content.bytes).map_err(|error| {
-            let message = format!("{path}, {what}, can't be read; mount the service account's token into the pod");
-            Error::new(ErrorKind::Unauthenticated, message).because(error)
-        })
+    // What the configuration says of trust goes before what the pod has.
+    let ca = if let Some(ca) = &tls.ca {
+        ca.clone()
+    } else {
+        let content = ports.files.read(Path::new(CA), MAX_BYTES).map_err(|error| absent(CA, error))?;
+        Pem::bytes(content.bytes.as_slice())
     };
-    let ca = read(CA, "the root of the API server's certificate")?;
-    let ca = tls.ca.clone().unwrap_or_else(|| Pem::bytes(ca.as_slice()));
     let token = Credential::File(Path::new(TOKEN).into()).read(&*ports.env, &*ports.files)?;
     Ok(Found {
         address: address(&*ports.env)?,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lockstep_core::{Call, Error, ErrorKind, FileStamp, MAX_MEMBERS, Pem, Result, SecretValue, TlsProfile};
+use lockstep_core::{Call, Env, Error, ErrorKind, FileStamp, Files, MAX_MEMBERS, Pem, Result, SecretValue, TlsProfile};
 use zeroize::Zeroizing;
 
 use super::access::Found;
@@ -39,6 +39,26 @@ pub(super) struct Kubeconfig {
     files: Vec<File>,
 }
 
+/// The file that is configured, those of `KUBECONFIG`, or the one in the home folder.
+fn paths(env: &dyn Env, configured: Option<&Path>) -> Vec<PathBuf> {
+    match (configured, env.var("KUBECONFIG")) {
+        (Some(path), _) => vec![path.to_owned()],
+        (None, Some(listed)) => listed.split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect(),
+        (None, None) => env.var("HOME").map(|home| Path::new(&home).join(".kube/config")).into_iter().collect(),
+    }
+}
+
+/// Whether there is one at all.
+pub(super) fn look(env: &dyn Env, files: &dyn Files, configured: Option<&Path>) -> Result<()> {
+    if paths(env, configured).iter().any(|path| files.stamp(path).is_ok()) { Ok(()) } else { Err(none()) }
+}
+
+fn none() -> Error {
+    let message = "this is no pod, and there is no kubeconfig; set KUBECONFIG, or write `auth` with a `path`, or with \
+                   the method `token`";
+    Error::new(ErrorKind::Unauthenticated, message)
+}
+
 /// One file.
 pub(super) struct File {
     path: PathBuf,
@@ -52,14 +72,7 @@ impl Kubeconfig {
     /// # Errors
     /// `Unauthenticated` when there is none or it can't be read.
     pub(super) fn read(ports: &Ports, path: Option<&Path>) -> Result<Self> {
-        let listed = ports.env.var("KUBECONFIG");
-        let paths: Vec<PathBuf> = match (path, listed) {
-            (Some(path), _) => vec![path.to_owned()],
-            (None, Some(listed)) => listed.split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect(),
-            (None, None) => {
-                ports.env.var("HOME").map(|home| Path::new(&home).join(".kube/config")).into_iter().collect()
-            }
-        };
+        let paths = paths(&*ports.env, path);
         let (mut files, mut missing) = (Vec::new(), None);
         let alone = paths.len() == 1;
         for path in paths {
@@ -71,10 +84,7 @@ impl Kubeconfig {
             }
         }
         if files.is_empty() {
-            return Err(missing.unwrap_or_else(|| {
-                let message = "there is no kubeconfig; set KUBECONFIG, or write `auth` with another `method`";
-                Error::new(ErrorKind::Unauthenticated, message)
-            }));
+            return Err(missing.unwrap_or_else(none));
         }
         Ok(Self { files })
     }

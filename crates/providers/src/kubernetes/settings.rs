@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use lockstep_core::{Env, TlsProfile};
+use lockstep_core::{Env, Files, Result, TlsProfile};
 
-use super::in_cluster;
+use super::{in_cluster, kubeconfig};
 use crate::Credential;
 
 /// Which cluster, and how to log in.
@@ -58,6 +58,18 @@ impl KubernetesAuth {
         match env.var(in_cluster::HOST) {
             Some(_) => Self::InCluster,
             None => Self::Kubeconfig { path: None, context: None, exec: false },
+        }
+    }
+
+    /// Whether this machine has what the login is made from, by a look at variables and names of files.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, saying what to write.
+    pub fn look(configured: Option<&Self>, env: &dyn Env, files: &dyn Files) -> Result<()> {
+        match configured.cloned().unwrap_or_else(|| Self::found(env)) {
+            Self::InCluster => in_cluster::look(env, files),
+            Self::Kubeconfig { path, .. } => kubeconfig::look(env, files, path.as_deref()),
+            Self::Token { .. } => Ok(()),
         }
     }
 

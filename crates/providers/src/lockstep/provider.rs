@@ -59,7 +59,8 @@ impl LockstepProvider {
     /// `Config` when the address can't be one.
     pub fn new(settings: LockstepSettings, ports: Ports) -> Result<Self> {
         let address = Address::parse(&settings.address).ok_or_else(|| {
-            let message = "`address` of an endpoint is a URL without user and query; write `https://secrets.internal:2773`";
+            let message =
+                "`address` of an endpoint is a URL without user and query; write `https://secrets.internal:2773`";
             Error::new(ErrorKind::Config, message)
         })?;
         let scope = Scope::new(ScopeParts {

@@ -19,7 +19,13 @@ pub(super) fn of(config: &Config, ports: &Ports, alias: &Alias, provider: &Provi
             Need::File(path) => file(config, ports, &key, path),
         }
     };
-    provider.common().needs.into_iter().filter_map(missing).collect()
+    let mut problems: Vec<Problem> = provider.common().needs.into_iter().filter_map(missing).collect();
+    #[cfg(feature = "kubernetes")]
+    if let (Provider::Kubernetes(settings), true) = (provider, problems.is_empty()) {
+        let lacks = super::kubernetes::missing(config, ports, settings);
+        problems.extend(lacks.map(|message| config.problem(&format!("providers.{alias}.auth"), message)));
+    }
+    problems
 }
 
 fn credential(config: &Config, ports: &Ports, key: &str, credential: &Credential) -> Option<Problem> {

@@ -166,9 +166,10 @@ async fn single_secrets_are_watched_each_by_itself() {
     let world = World::by(|request| {
         let name =
             if request.uri().query().unwrap().contains("metadata%2Ename%3Dapi") { "prod/api" } else { "team/db" };
-        match request.uri().query().unwrap().contains("watch=1") {
-            true => Reply::pieces([event("MODIFIED", name, 9), Piece::Hang]),
-            false => listed(7, &[(name, 5)]),
+        if request.uri().query().unwrap().contains("watch=1") {
+            Reply::pieces([event("MODIFIED", name, 9), Piece::Hang])
+        } else {
+            listed(7, &[(name, 5)])
         }
     });
     let watch_names = vec!["db".to_owned(), "prod/api".to_owned()];
@@ -218,10 +219,7 @@ async fn o7_a_server_that_refuses_is_asked_ever_later_and_not_before_it_wants() 
 #[tokio::test]
 async fn a_watch_that_ends_as_soon_as_it_opens_is_not_opened_in_a_hurry() {
     let mut first = true;
-    let world = World::by(move |_| match std::mem::take(&mut first) {
-        true => listed(7, &[]),
-        false => Reply::pieces([]),
-    });
+    let world = World::by(move |_| if std::mem::take(&mut first) { listed(7, &[]) } else { Reply::pieces([]) });
     let mut changes = KubernetesChanges::new(&world.provider(), &call(&world.clock));
     assert!(changes.next().now_or_never().is_none());
     assert_eq!(world.transport.count(), 2);
