@@ -301,7 +301,6 @@ async fn o7_each_refusal_says_whether_and_when_to_try_again() {
 #[tokio::test]
 async fn a_token_is_read_each_minute_and_at_once_when_it_was_refused() {
     let world = World::by(|request| match request.headers()["authorization"].to_str().unwrap() {
-        "Bearer t0ken" => whole("db", &Value::Null),
         "Bearer second" => refused(401, "Unauthorized"),
         _ => whole("db", &Value::Null),
     });

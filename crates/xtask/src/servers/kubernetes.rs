@@ -3,8 +3,11 @@
 //! Two users have tokens in a file: an operator who may do everything, and a reader who may do what a test lets him. A
 //! certificate of testkit's own authority is a login too.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use super::{PATIENCE, TRIES};
 use crate::failure::{Doing as _, Failure, Outcome};
@@ -30,7 +33,7 @@ pub(super) struct Kubernetes {
 }
 
 impl Kubernetes {
-    /// Starts both, below `scratch`. The API server waits for its etcd by itself.
+    /// Starts both, below `scratch`, and waits for etcd alone.
     pub(super) fn start(programs: &tools::Kubernetes, scratch: &Path) -> Outcome<Self> {
         let folder = scratch.join("kubernetes");
         std::fs::create_dir_all(&folder).at("create", &folder)?;
@@ -42,7 +45,10 @@ impl Kubernetes {
         }
         // The port after it is free too: the one for other members, who don't exist.
         let etcd_port = free_port()?;
-        let etcd = Service::start(&recipe("etcd", &folder), &etcd(&programs.etcd, etcd_port))?;
+        let etcd_recipe = Recipe { ready: "/health", ..recipe("etcd", &folder) };
+        let mut etcd = Service::start(&etcd_recipe, &etcd(&programs.etcd, etcd_port))?;
+        etcd.ready(&etcd_recipe, etcd_port)?;
+        give_history(etcd_port)?;
         let port = free_port()?;
         let apiserver =
             Service::start(&recipe("kube-apiserver", &folder), &apiserver(&programs.apiserver, port, etcd_port))?;
@@ -100,6 +106,31 @@ fn etcd(program: &Path, port: u16) -> Command {
     // Debian's etcd refuses to start on architectures that its makers don't test, unless it is told which one it is.
     command.env("ETCD_UNSUPPORTED_ARCH", if cfg!(target_arch = "aarch64") { "arm64" } else { "" });
     command
+}
+
+/// Writes what nobody reads: the first revisions are then from before the API server's time, and whoever watches from
+/// there is told that they are gone (410).
+fn give_history(port: u16) -> Outcome {
+    const BODY: &str = r#"{"key":"bG9ja3N0ZXA=","value":""}"#;
+    let request = format!(
+        "POST /v3/kv/put HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{BODY}",
+        BODY.len()
+    );
+    for _ in 0..8 {
+        let put = || -> std::io::Result<String> {
+            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+            stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+            stream.write_all(request.as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        let answer = put().doing(|| "can't write to etcd".to_owned())?;
+        if !answer.starts_with("HTTP/1.1 200") {
+            return Err(Failure::new("etcd does not take what is written to it"));
+        }
+    }
+    Ok(())
 }
 
 fn apiserver(program: &Path, port: u16, etcd: u16) -> Command {
