@@ -35,6 +35,7 @@ pub(crate) enum Node {
     /// A map, in the order of the file; a key may stand in it twice.
     Map(Vec<Entry>),
     /// A list.
+    #[cfg_attr(not(feature = "kubernetes"), expect(dead_code, reason = "no secret of a file is a list"))]
     List(Vec<Node>),
     /// Null, a date: nothing that a secret can be.
     Other,
@@ -43,6 +44,7 @@ pub(crate) enum Node {
 /// One entry of a map.
 pub(crate) struct Entry {
     pub(crate) key: String,
+    #[cfg_attr(not(feature = "file"), expect(dead_code, reason = "only a secrets file says where a key stands"))]
     pub(crate) place: Option<Place>,
     pub(crate) node: Node,
 }

@@ -55,7 +55,7 @@ fn said(change: &Change) -> String {
 }
 
 /// Tells what is told, and moves the clock on while nobody says anything.
-async fn told_later(world: &World, changes: &mut KubernetesChanges) -> Vec<String> {
+fn told_later(world: &World, changes: &mut KubernetesChanges) -> Vec<String> {
     let next = told(changes);
     tokio::pin!(next);
     for _ in 0..1000 {
@@ -125,7 +125,7 @@ async fn history_that_is_gone_is_listed_again_and_what_happened_meanwhile_is_tol
         ];
         let (world, mut changes) = watching(replies, &[]);
         assert_eq!(told(&mut changes).await.len(), 3);
-        let meanwhile = told_later(&world, &mut changes).await;
+        let meanwhile = told_later(&world, &mut changes);
         assert_eq!(meanwhile, ["team/db uid-db.55 Updated", "team/new uid-new.60 Updated", "team/old - Deleted"]);
         assert_eq!(told(&mut changes).await, ["team/new - Deleted"]);
         assert!(world.transport.lines()[3].contains("&resourceVersion=90&"), "{:?}", world.transport.lines());
@@ -156,7 +156,7 @@ async fn a_list_of_many_pages_is_read_to_its_end_before_anything_is_told() {
         Reply::json(200, &json!({ "metadata": { "resourceVersion": "7", "continue": next }, "items": items }))
     };
     let (world, mut changes) = watching([page("more", "a"), refused(503, ""), page("more", "a"), page("", "b")], &[]);
-    assert_eq!(told_later(&world, &mut changes).await, ["team/a uid-a.5 Updated", "team/b uid-b.5 Updated"]);
+    assert_eq!(told_later(&world, &mut changes), ["team/a uid-a.5 Updated", "team/b uid-b.5 Updated"]);
     assert!(world.transport.lines()[1].ends_with("?limit=100&continue=more"));
 }
 
@@ -218,8 +218,15 @@ async fn o7_a_server_that_refuses_is_asked_ever_later_and_not_before_it_wants() 
 /// Break: `TOO_SHORT`.
 #[tokio::test]
 async fn a_watch_that_ends_as_soon_as_it_opens_is_not_opened_in_a_hurry() {
-    let mut first = true;
-    let world = World::by(move |_| if std::mem::take(&mut first) { listed(7, &[]) } else { Reply::pieces([]) });
+    let mut asked = 0;
+    let world = World::by(move |_| {
+        asked += 1;
+        match asked {
+            1 => listed(7, &[]),
+            2 => Reply::pieces([]),
+            _ => panic!("it is opened again at once"),
+        }
+    });
     let mut changes = KubernetesChanges::new(&world.provider(), &call(&world.clock));
     assert!(changes.next().now_or_never().is_none());
     assert_eq!(world.transport.count(), 2);
@@ -246,7 +253,7 @@ async fn o3_a_hostile_line_ends_the_watch_and_nothing_is_missed() {
             Reply::pieces([event("ADDED", "db", 9), Piece::Hang]),
         ];
         let (world, mut changes) = watching(replies, &[]);
-        assert_eq!(told_later(&world, &mut changes).await, ["team/db uid-db.9 Updated"]);
+        assert_eq!(told_later(&world, &mut changes), ["team/db uid-db.9 Updated"]);
         assert!(world.transport.lines()[2].contains("&resourceVersion=8&"), "{:?}", world.transport.lines());
     }
 }
@@ -258,7 +265,7 @@ async fn a_watch_that_is_cut_within_an_event_goes_on_before_it() {
         [listed(7, &[("db", 5)]), Reply::pieces([cut]), Reply::pieces([event("DELETED", "db", 8), Piece::Hang])];
     let (world, mut changes) = watching(replies, &[]);
     assert_eq!(told(&mut changes).await.len(), 1);
-    assert_eq!(told_later(&world, &mut changes).await, ["team/db - Deleted"]);
+    assert_eq!(told_later(&world, &mut changes), ["team/db - Deleted"]);
 }
 
 #[tokio::test]
@@ -275,7 +282,7 @@ async fn a_refused_login_is_read_anew_for_the_watch() {
     let mut changes = KubernetesChanges::new(&world.provider(), &call(&world.clock));
     assert!(changes.next().now_or_never().is_none());
     world.files.write("/token", "fresh");
-    assert_eq!(told_later(&world, &mut changes).await, ["team/db uid-db.5 Updated"]);
+    assert_eq!(told_later(&world, &mut changes), ["team/db uid-db.5 Updated"]);
 }
 
 /// Break: keep what was told in a variable of `next` over an `await`.
