@@ -10,13 +10,8 @@ use super::{Cache, debian};
 use crate::failure::{Doing as _, Failure, Outcome};
 use crate::process;
 
-/// Debian's lists, with sources: most machines have none of those.
-const SOURCES: &str = "\
-deb http://deb.debian.org/debian bookworm main
-deb-src http://deb.debian.org/debian bookworm main
-deb http://deb.debian.org/debian-security bookworm-security main
-deb-src http://deb.debian.org/debian-security bookworm-security main
-";
+/// The release of Debian whose Go builds that source.
+const DEBIAN: &str = "bookworm";
 
 /// What the API server is built with, and etcd.
 const PACKAGES: [&str; 4] =
@@ -38,7 +33,7 @@ pub(crate) fn kubernetes(cache: &Cache) -> Outcome<Kubernetes> {
         let build = folder.join("build");
         std::fs::create_dir_all(&build).at("create", &build)?;
         let list = build.join("sources.list");
-        std::fs::write(&list, SOURCES).at("write", &list)?;
+        std::fs::write(&list, sources()?).at("write", &list)?;
         debian::downloaded(&build.join("apt"), Some(&list), log, |apt, packages| {
             process::logged(apt().args(["-q", "download"]).args(PACKAGES), log)?;
             process::logged(apt().args(["-q", "source", "--download-only", "kubernetes"]), log)?;
@@ -56,6 +51,26 @@ pub(crate) fn kubernetes(cache: &Cache) -> Outcome<Kubernetes> {
         std::fs::remove_dir_all(&build).at("remove", &build)
     })?;
     Ok(Kubernetes { apiserver: home.join("kube-apiserver"), etcd: home.join("etcd") })
+}
+
+/// Where this machine has its packages from, with their sources: most machines ask for none of those.
+fn sources() -> Outcome<String> {
+    let mut ask = Command::new("apt-get");
+    ask.args(["indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"]);
+    let list = with_sources(&process::capture(&mut ask)?);
+    if list.is_empty() {
+        return Err(Failure::new(format!("apt knows no archive of Debian's {DEBIAN}: it has what is needed here")));
+    }
+    Ok(list)
+}
+
+/// A list of apt's for these places, packages and sources, from lines of address, release and component.
+fn with_sources(places: &str) -> String {
+    let of_debian = |line: &&str| line.split(' ').nth(1).is_some_and(|release| release.starts_with(DEBIAN));
+    let mut places: Vec<&str> = places.lines().filter(of_debian).collect();
+    places.sort_unstable();
+    places.dedup();
+    places.iter().map(|place| format!("deb {place}\ndeb-src {place}\n")).collect()
 }
 
 /// A GOPATH with the source in it, and the Go that was unpacked beside it.
@@ -146,6 +161,16 @@ fn file_that_ends(folder: &Path, end: &str) -> Outcome<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sources_are_asked_for_where_the_packages_of_this_debian_are() {
+        let places = "http://mirror/debian/ bookworm main\nhttp://mirror/debian/ bookworm main\n\
+                      https://other/ nodistro main\nhttp://mirror/security/ bookworm-security main\n";
+        let expected = "deb http://mirror/debian/ bookworm main\ndeb-src http://mirror/debian/ bookworm main\n\
+                        deb http://mirror/security/ bookworm-security main\n\
+                        deb-src http://mirror/security/ bookworm-security main\n";
+        assert_eq!(with_sources(places), expected);
+    }
 
     #[test]
     fn a_package_is_named_by_its_folder_and_staged_ones_are_vendored() {

@@ -86,8 +86,8 @@ fn by_kubeconfig(text: &str, exec: bool) -> (World, KubernetesProvider) {
         let team = request.uri().path().contains("/team/");
         whole(if team { "team/db" } else { "default/db" }, &Value::Null)
     });
-    world.files.write("/home/me/.kube/config", text);
-    world.env.set("HOME", "/home/me");
+    world.files.write("/users/me/.kube/config", text);
+    world.env.set("HOME", "/users/me");
     let provider = world.with(Some(KubernetesAuth::Kubeconfig { path: None, context: None, exec }));
     (world, provider)
 }
@@ -99,7 +99,7 @@ async fn a_kubeconfig_leads_to_the_server_and_user_of_its_context() {
     assert_eq!(asked(&world), "https://k8s.internal:6443/api/v1/namespaces/team/secrets/db");
     assert_eq!(world.tokens(), ["Bearer k0nfig"]);
     assert!(!format!("{provider:?}").contains("k0nfig"));
-    let path = Some("/home/me/.kube/config".into());
+    let path = Some("/users/me/.kube/config".into());
     let bare = world.with(Some(KubernetesAuth::Kubeconfig { path, context: Some("bare".into()), exec: false }));
     world.current(&bare, "db").await.unwrap();
     assert!(asked(&world).ends_with("/default/secrets/db"));
@@ -110,7 +110,7 @@ async fn certificates_stand_in_the_file_or_beside_it() {
     let cluster = format!("{SERVER}, certificate-authority-data: UEVN, certificate-authority: ignored.pem");
     let user = "client-certificate: cert.pem, client-key-data: S0VZ";
     let (world, provider) = by_kubeconfig(&config(&cluster, user), false);
-    world.files.write("/home/me/.kube/cert.pem", "CERT");
+    world.files.write("/users/me/.kube/cert.pem", "CERT");
     world.current(&provider, "db").await.unwrap();
     let client = Some((Pem::bytes("CERT"), Pem::bytes("KEY")));
     assert_eq!(world.built.profiles.lock().unwrap()[..], [TlsProfile { ca: Some(Pem::bytes("PEM")), client }]);
@@ -121,7 +121,7 @@ async fn certificates_stand_in_the_file_or_beside_it() {
 async fn a_token_file_beside_the_kubeconfig_is_read_anew() {
     let (world, provider) = by_kubeconfig(&config(SERVER, "tokenFile: run/token, token: wr0ng"), false);
     for token in ["one", "two"] {
-        world.files.write("/home/me/.kube/run/token", token);
+        world.files.write("/users/me/.kube/run/token", token);
         world.current(&provider, "db").await.unwrap();
         world.clock.advance(Duration::from_secs(61));
     }
@@ -194,7 +194,7 @@ async fn a_kubeconfig_that_leads_elsewhere_later_is_not_followed() {
         let (world, provider) = by_kubeconfig(&config(SERVER, "tokenFile: /token"), false);
         world.current(&provider, "team/db").await.unwrap();
         let text = config(SERVER, "tokenFile: /token").replacen(from, to, 1);
-        world.files.write("/home/me/.kube/config", text);
+        world.files.write("/users/me/.kube/config", text);
         world.clock.advance(Duration::from_secs(61));
         let error = world.current(&provider, "team/db").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config, "{from}");
@@ -253,7 +253,7 @@ async fn a_plugin_is_asked_in_its_form_and_again_before_its_token_ends() {
         assert_eq!(world.tokens(), ["Bearer t1", "Bearer t1", "Bearer t2"]);
         let ran = world.exec.ran();
         assert_eq!(ran.len(), 2);
-        assert_eq!(&*ran[0].path, std::path::Path::new("/home/me/.kube/bin/plugin"));
+        assert_eq!(&*ran[0].path, std::path::Path::new("/users/me/.kube/bin/plugin"));
         assert_eq!(ran[0].arguments, ["get-token", ""]);
         assert_eq!(ran[0].environment[0], ("A".to_owned(), "b c".to_owned()));
         let (name, asked) = &ran[0].environment[1];
@@ -314,11 +314,11 @@ async fn a_plugin_that_others_could_have_written_or_that_wants_more_is_not_run()
         (plugin(V1, "").replace("[get-token, '']", "[[a]]"), None, ErrorKind::Unauthenticated),
     ] {
         let (world, provider) = by_plugin(&text, |_| panic!("nothing is to be run"));
-        world.files.restamp("/home/me/.kube/config", |stamp| stamp.mode = change.unwrap_or(stamp.mode));
+        world.files.restamp("/users/me/.kube/config", |stamp| stamp.mode = change.unwrap_or(stamp.mode));
         let error = world.current(&provider, "db").await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
     }
     let (world, provider) = by_plugin(&plugin(V1, ""), |_| panic!("nothing is to be run"));
-    world.files.restamp("/home/me/.kube/config", |stamp| stamp.own = false);
+    world.files.restamp("/users/me/.kube/config", |stamp| stamp.own = false);
     assert_eq!(world.current(&provider, "db").await.unwrap_err().kind(), ErrorKind::Unauthenticated);
 }
