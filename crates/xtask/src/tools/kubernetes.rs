@@ -70,7 +70,7 @@ fn with_sources(places: &str) -> String {
     let mut places: Vec<&str> = places.lines().filter(of_debian).collect();
     places.sort_unstable();
     places.dedup();
-    places.iter().map(|place| format!("deb {place}\ndeb-src {place}\n")).collect()
+    places.iter().flat_map(|place| ["deb ", place, "\ndeb-src ", place, "\n"]).collect()
 }
 
 /// A GOPATH with the source in it, and the Go that was unpacked beside it.
