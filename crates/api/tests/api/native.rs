@@ -202,7 +202,7 @@ async fn lists_metadata_and_versions_hold_names_and_no_value() {
     let list = house.get("/api/v1/secrets?prefix=db/&provider=aws&limit=5").await;
     assert_eq!(
         list.body,
-        r#"{"secrets":[{"name":"db/creds","id":"db/creds","type":"aws-secrets-manager","tags":{}}],"next":"5"}"#
+        r#"{"secrets":[{"name":"db/creds","id":"db/creds","provider":"aws","type":"aws-secrets-manager","tags":{}}],"next":"5"}"#
     );
     let metadata = house.get("/api/v1/metadata/db/creds").await.json();
     assert_eq!((&metadata["name"], &metadata["tags"]["team"]), (&"db/creds".into(), &"payments".into()));
@@ -218,7 +218,7 @@ async fn a_rotation_is_asked_for_and_the_cache_forgets() {
     let house = house();
     house.get("/api/v1/secrets/plain").await;
     let said = house.post("/api/v1/rotate/plain", "").await;
-    assert_eq!((said.status, &*said.body), (200, r#"{"name":"plain","version":"8"}"#));
+    assert_eq!((said.status, &*said.body), (200, r#"{"name":"plain","version":"8","order":8}"#));
     let said = house.get("/api/v1/secrets/plain").await;
     assert_eq!(said.header("cache-status"), Some("lockstep; fwd=miss"));
     assert_eq!(house.post("/api/v1/rotate/plain", "{}").await.status, 400);
