@@ -2,7 +2,8 @@
 
 use lockstep_core::{Error, ErrorKind, Result};
 
-use super::endpoint::{Region, Service};
+use super::endpoint::Service;
+use super::region::Region;
 
 /// A parsed `arn:partition:service:region:account:resource`.
 #[derive(Debug, Clone, PartialEq, Eq)]

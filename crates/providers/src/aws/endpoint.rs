@@ -1,68 +1,13 @@
-//! [`Region`], [`Service`] and [`Endpoint`]: where a call goes.
+//! [`Service`] and [`Endpoint`]: where a call goes. Hosts are those of AWS's endpoint rule sets.
 //!
-//! A region can come from a caller's ARN and becomes part of a host name, so it is checked here, once. Hosts follow
-//! AWS's endpoint rule sets; FIPS and dual-stack hosts are not made yet.
+//! What an operator has set instead is found by [`Addresses`](super::addresses::Addresses).
 
 use std::fmt;
-use std::sync::Arc;
 
 use http::Uri;
-use lockstep_core::{Env, Error, ErrorKind, Result};
+use lockstep_core::{Error, ErrorKind, Result};
 
-/// A region such as `eu-west-1`: lower-case letters, digits and `-`, ending in `-` and a digit.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Region(Arc<str>);
-
-impl Region {
-    /// Reads a region, or `None`.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let fits = (4..=32).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text.rsplit_once('-').is_some_and(|(head, tail)| {
-                head.contains('-') && !tail.is_empty() && tail.bytes().all(|b| b.is_ascii_digit())
-            });
-        fits.then(|| Self(Arc::from(text)))
-    }
-
-    /// The region as text.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The partition that the region belongs to. An unknown region is one of `aws`.
-    pub(crate) fn partition(&self) -> &'static Partition {
-        let region = self.as_str();
-        PARTITIONS.iter().find(|partition| partition.prefixes.iter().any(|p| region.starts_with(p))).unwrap_or(&AWS)
-    }
-}
-
-impl fmt::Debug for Region {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A partition of AWS: its id, as ARNs have it, and its DNS suffix.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Partition {
-    pub(crate) id: &'static str,
-    dns: &'static str,
-    prefixes: &'static [&'static str],
-}
-
-const AWS: Partition = Partition { id: "aws", dns: "amazonaws.com", prefixes: &[] };
-
-/// Longer prefixes stand before shorter ones.
-const PARTITIONS: [Partition; 7] = [
-    Partition { id: "aws-us-gov", dns: "amazonaws.com", prefixes: &["us-gov-"] },
-    Partition { id: "aws-cn", dns: "amazonaws.com.cn", prefixes: &["cn-"] },
-    Partition { id: "aws-eusc", dns: "amazonaws.eu", prefixes: &["eusc-"] },
-    Partition { id: "aws-iso-b", dns: "sc2s.sgov.gov", prefixes: &["us-isob-"] },
-    Partition { id: "aws-iso-f", dns: "csp.hci.ic.gov", prefixes: &["us-isof-", "eu-isof-"] },
-    Partition { id: "aws-iso-e", dns: "cloud.adc-e.uk", prefixes: &["eu-isoe-"] },
-    Partition { id: "aws-iso", dns: "c2s.ic.gov", prefixes: &["us-iso-"] },
-];
+use super::region::Region;
 
 /// A service that is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,13 +36,49 @@ impl Service {
         }
     }
 
-    fn endpoint_variable(self) -> &'static str {
+    /// The variable with an address of this service.
+    pub(crate) fn endpoint_variable(self) -> &'static str {
         match self {
             Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
             Self::Ssm => "AWS_ENDPOINT_URL_SSM",
             Self::Sts => "AWS_ENDPOINT_URL_STS",
         }
     }
+
+    /// The name in a `services` section of the shared config file.
+    pub(crate) fn section(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "secrets_manager",
+            Self::Ssm => "ssm",
+            Self::Sts => "sts",
+        }
+    }
+
+    /// The host in this region. What looks odd is odd in the rule sets: hosts that were reached by IPv6, or by FIPS
+    /// modules, before there was a name for it have kept their names.
+    fn host(self, region: &Region, variant: Variant) -> String {
+        let (name, partition, at) = (self.name(), region.partition(), region.as_str());
+        let kept_dual_stack = self == Self::SecretsManager && ["aws", "aws-us-gov", "aws-cn"].contains(&partition.id);
+        let dns = match variant {
+            Variant { dual_stack: true, fips } if kept_dual_stack && !(fips && partition.id == "aws-cn") => {
+                partition.dns
+            }
+            Variant { dual_stack: true, .. } => partition.dual_stack,
+            Variant { dual_stack: false, .. } => partition.dns,
+        };
+        let kept_fips = self != Self::SecretsManager && partition.id == "aws-us-gov" && !variant.dual_stack;
+        let fips = if variant.fips && !kept_fips { "-fips" } else { "" };
+        format!("{name}{fips}.{at}.{dns}")
+    }
+}
+
+/// Which of the hosts of a service is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Variant {
+    /// One that uses validated cryptographic modules.
+    pub(crate) fips: bool,
+    /// One that IPv6 reaches too.
+    pub(crate) dual_stack: bool,
 }
 
 /// The base address of a service: scheme, host and port, nothing else.
@@ -106,37 +87,22 @@ pub(crate) struct Endpoint(Uri);
 
 impl Endpoint {
     /// AWS's own address of the service in this region.
-    pub(crate) fn of(service: Service, region: &Region) -> Result<Self> {
-        let text = format!("https://{}.{}.{}/", service.name(), region.as_str(), region.partition().dns);
-        text.parse().map(Self).map_err(|_| Error::new(ErrorKind::Internal, "a region makes no host name"))
+    pub(crate) fn of(service: Service, region: &Region, variant: Variant) -> Result<Self> {
+        Self::at(&service.host(region, variant))
     }
 
-    /// The STS of the partition `aws` that belongs to no region. It signs for `us-east-1`.
-    #[cfg(feature = "vault")]
-    pub(crate) fn global_sts() -> Self {
-        Self(Uri::from_static("https://sts.amazonaws.com/"))
+    /// The address of STS that serves every region of `aws`, as it was before the regions had their own.
+    pub(crate) fn global_sts() -> Result<Self> {
+        Self::at("sts.amazonaws.com")
     }
 
-    /// The address that the operator has set: in the configuration, else in the environment. `None` is AWS's own.
-    pub(crate) fn configured(
-        service: Service,
-        setting: Option<&str>,
-        insecure: bool,
-        env: &dyn Env,
-    ) -> Result<Option<Self>> {
-        if let Some(text) = setting {
-            return Self::parse(text, "endpoint", insecure).map(Some);
-        }
-        if env.var("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
-            return Ok(None);
-        }
-        [service.endpoint_variable(), "AWS_ENDPOINT_URL"]
-            .into_iter()
-            .find_map(|variable| env.var(variable).map(|text| Self::parse(&text, variable, insecure)))
-            .transpose()
+    fn at(host: &str) -> Result<Self> {
+        let uri = format!("https://{host}/").parse();
+        uri.map(Self).map_err(|_| Error::new(ErrorKind::Internal, "a region makes no host name"))
     }
 
-    fn parse(text: &str, place: &str, insecure: bool) -> Result<Self> {
+    /// Reads an address that the operator has written at this place.
+    pub(crate) fn parse(text: &str, place: &str, insecure: bool) -> Result<Self> {
         let wrong = |what: &str| Error::new(ErrorKind::Config, format!("`{place}` {what}"));
         let uri: Uri = text
             .trim_end_matches('/')
@@ -186,50 +152,137 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use lockstep_testkit::TestEnv;
-
     use super::*;
 
-    #[test]
-    fn a_region_is_checked_before_it_becomes_a_host() {
-        for good in ["eu-west-1", "us-gov-east-1", "eusc-de-east-1", "ap-southeast-12"] {
-            assert!(Region::parse(good).is_some(), "{good}");
-        }
-        for bad in ["", "eu", "eu-west", "EU-WEST-1", "eu-west-1.evil.example", "eu-west-1/", "-eu-west-1", "eu--", "1"]
-        {
-            assert!(Region::parse(bad).is_none(), "{bad}");
-        }
-    }
+    const REGIONS: [&str; 8] = [
+        "eu-west-1",
+        "us-gov-west-1",
+        "cn-north-1",
+        "eusc-de-east-1",
+        "us-iso-east-1",
+        "us-isob-east-1",
+        "eu-isoe-west-1",
+        "us-isof-south-1",
+    ];
 
-    #[test]
-    fn each_partition_has_its_own_dns_name() {
-        for (region, host) in [
-            ("eu-west-1", "https://ssm.eu-west-1.amazonaws.com/"),
-            ("us-gov-west-1", "https://ssm.us-gov-west-1.amazonaws.com/"),
-            ("cn-north-1", "https://ssm.cn-north-1.amazonaws.com.cn/"),
-            ("eusc-de-east-1", "https://ssm.eusc-de-east-1.amazonaws.eu/"),
-            ("us-iso-east-1", "https://ssm.us-iso-east-1.c2s.ic.gov/"),
-            ("us-isob-east-1", "https://ssm.us-isob-east-1.sc2s.sgov.gov/"),
-            ("xx-new-9", "https://ssm.xx-new-9.amazonaws.com/"),
-        ] {
-            let endpoint = Endpoint::of(Service::Ssm, &Region::parse(region).unwrap()).unwrap();
-            assert_eq!(endpoint.uri().to_string(), host);
-        }
-    }
+    const HOSTS: [&str; 96] = [
+        "secretsmanager.eu-west-1.amazonaws.com",
+        "secretsmanager-fips.eu-west-1.amazonaws.com",
+        "secretsmanager.eu-west-1.amazonaws.com",
+        "secretsmanager-fips.eu-west-1.amazonaws.com",
+        "secretsmanager.us-gov-west-1.amazonaws.com",
+        "secretsmanager-fips.us-gov-west-1.amazonaws.com",
+        "secretsmanager.us-gov-west-1.amazonaws.com",
+        "secretsmanager-fips.us-gov-west-1.amazonaws.com",
+        "secretsmanager.cn-north-1.amazonaws.com.cn",
+        "secretsmanager-fips.cn-north-1.amazonaws.com.cn",
+        "secretsmanager.cn-north-1.amazonaws.com.cn",
+        "secretsmanager-fips.cn-north-1.api.amazonwebservices.com.cn",
+        "secretsmanager.eusc-de-east-1.amazonaws.eu",
+        "secretsmanager-fips.eusc-de-east-1.amazonaws.eu",
+        "secretsmanager.eusc-de-east-1.api.amazonwebservices.eu",
+        "secretsmanager-fips.eusc-de-east-1.api.amazonwebservices.eu",
+        "secretsmanager.us-iso-east-1.c2s.ic.gov",
+        "secretsmanager-fips.us-iso-east-1.c2s.ic.gov",
+        "secretsmanager.us-iso-east-1.api.aws.ic.gov",
+        "secretsmanager-fips.us-iso-east-1.api.aws.ic.gov",
+        "secretsmanager.us-isob-east-1.sc2s.sgov.gov",
+        "secretsmanager-fips.us-isob-east-1.sc2s.sgov.gov",
+        "secretsmanager.us-isob-east-1.api.aws.scloud",
+        "secretsmanager-fips.us-isob-east-1.api.aws.scloud",
+        "secretsmanager.eu-isoe-west-1.cloud.adc-e.uk",
+        "secretsmanager-fips.eu-isoe-west-1.cloud.adc-e.uk",
+        "secretsmanager.eu-isoe-west-1.api.cloud-aws.adc-e.uk",
+        "secretsmanager-fips.eu-isoe-west-1.api.cloud-aws.adc-e.uk",
+        "secretsmanager.us-isof-south-1.csp.hci.ic.gov",
+        "secretsmanager-fips.us-isof-south-1.csp.hci.ic.gov",
+        "secretsmanager.us-isof-south-1.api.aws.hci.ic.gov",
+        "secretsmanager-fips.us-isof-south-1.api.aws.hci.ic.gov",
+        "ssm.eu-west-1.amazonaws.com",
+        "ssm-fips.eu-west-1.amazonaws.com",
+        "ssm.eu-west-1.api.aws",
+        "ssm-fips.eu-west-1.api.aws",
+        "ssm.us-gov-west-1.amazonaws.com",
+        "ssm.us-gov-west-1.amazonaws.com",
+        "ssm.us-gov-west-1.api.aws",
+        "ssm-fips.us-gov-west-1.api.aws",
+        "ssm.cn-north-1.amazonaws.com.cn",
+        "ssm-fips.cn-north-1.amazonaws.com.cn",
+        "ssm.cn-north-1.api.amazonwebservices.com.cn",
+        "ssm-fips.cn-north-1.api.amazonwebservices.com.cn",
+        "ssm.eusc-de-east-1.amazonaws.eu",
+        "ssm-fips.eusc-de-east-1.amazonaws.eu",
+        "ssm.eusc-de-east-1.api.amazonwebservices.eu",
+        "ssm-fips.eusc-de-east-1.api.amazonwebservices.eu",
+        "ssm.us-iso-east-1.c2s.ic.gov",
+        "ssm-fips.us-iso-east-1.c2s.ic.gov",
+        "ssm.us-iso-east-1.api.aws.ic.gov",
+        "ssm-fips.us-iso-east-1.api.aws.ic.gov",
+        "ssm.us-isob-east-1.sc2s.sgov.gov",
+        "ssm-fips.us-isob-east-1.sc2s.sgov.gov",
+        "ssm.us-isob-east-1.api.aws.scloud",
+        "ssm-fips.us-isob-east-1.api.aws.scloud",
+        "ssm.eu-isoe-west-1.cloud.adc-e.uk",
+        "ssm-fips.eu-isoe-west-1.cloud.adc-e.uk",
+        "ssm.eu-isoe-west-1.api.cloud-aws.adc-e.uk",
+        "ssm-fips.eu-isoe-west-1.api.cloud-aws.adc-e.uk",
+        "ssm.us-isof-south-1.csp.hci.ic.gov",
+        "ssm-fips.us-isof-south-1.csp.hci.ic.gov",
+        "ssm.us-isof-south-1.api.aws.hci.ic.gov",
+        "ssm-fips.us-isof-south-1.api.aws.hci.ic.gov",
+        "sts.eu-west-1.amazonaws.com",
+        "sts-fips.eu-west-1.amazonaws.com",
+        "sts.eu-west-1.api.aws",
+        "sts-fips.eu-west-1.api.aws",
+        "sts.us-gov-west-1.amazonaws.com",
+        "sts.us-gov-west-1.amazonaws.com",
+        "sts.us-gov-west-1.api.aws",
+        "sts-fips.us-gov-west-1.api.aws",
+        "sts.cn-north-1.amazonaws.com.cn",
+        "sts-fips.cn-north-1.amazonaws.com.cn",
+        "sts.cn-north-1.api.amazonwebservices.com.cn",
+        "sts-fips.cn-north-1.api.amazonwebservices.com.cn",
+        "sts.eusc-de-east-1.amazonaws.eu",
+        "sts-fips.eusc-de-east-1.amazonaws.eu",
+        "sts.eusc-de-east-1.api.amazonwebservices.eu",
+        "sts-fips.eusc-de-east-1.api.amazonwebservices.eu",
+        "sts.us-iso-east-1.c2s.ic.gov",
+        "sts-fips.us-iso-east-1.c2s.ic.gov",
+        "sts.us-iso-east-1.api.aws.ic.gov",
+        "sts-fips.us-iso-east-1.api.aws.ic.gov",
+        "sts.us-isob-east-1.sc2s.sgov.gov",
+        "sts-fips.us-isob-east-1.sc2s.sgov.gov",
+        "sts.us-isob-east-1.api.aws.scloud",
+        "sts-fips.us-isob-east-1.api.aws.scloud",
+        "sts.eu-isoe-west-1.cloud.adc-e.uk",
+        "sts-fips.eu-isoe-west-1.cloud.adc-e.uk",
+        "sts.eu-isoe-west-1.api.cloud-aws.adc-e.uk",
+        "sts-fips.eu-isoe-west-1.api.cloud-aws.adc-e.uk",
+        "sts.us-isof-south-1.csp.hci.ic.gov",
+        "sts-fips.us-isof-south-1.csp.hci.ic.gov",
+        "sts.us-isof-south-1.api.aws.hci.ic.gov",
+        "sts-fips.us-isof-south-1.api.aws.hci.ic.gov",
+    ];
 
+    /// Every partition, service and variant, as botocore 1.44 resolves them from AWS's rule sets.
+    /// Break: any condition in `Service::host`, or any row of `PARTITIONS`.
     #[test]
-    fn the_setting_comes_before_the_services_variable_before_the_common_one() {
-        let find = |setting: Option<&str>, vars: &[(&str, &str)]| {
-            let env = TestEnv::of(vars);
-            Endpoint::configured(Service::Ssm, setting, false, &*env).unwrap().map(|e| e.to_string())
-        };
-        let common = ("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
-        let own = ("AWS_ENDPOINT_URL_SSM", "http://localhost:2/");
-        assert_eq!(find(Some("https://a.example"), &[own, common]).as_deref(), Some("https://a.example"));
-        assert_eq!(find(None, &[own, common]).as_deref(), Some("http://localhost:2"));
-        assert_eq!(find(None, &[common]).as_deref(), Some("http://127.0.0.1:1"));
-        assert_eq!(find(None, &[own, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")]), None);
-        assert_eq!(find(None, &[]), None);
+    fn every_partition_service_and_variant_has_the_host_of_the_rule_sets() {
+        let mut hosts = HOSTS.iter();
+        for service in [Service::SecretsManager, Service::Ssm, Service::Sts] {
+            for region in REGIONS {
+                for (fips, dual_stack) in [(false, false), (true, false), (false, true), (true, true)] {
+                    let endpoint =
+                        Endpoint::of(service, &Region::parse(region).unwrap(), Variant { fips, dual_stack }).unwrap();
+                    let expected = hosts.next().unwrap();
+                    assert_eq!(endpoint.host(), *expected, "{region} {fips} {dual_stack}");
+                }
+            }
+        }
+        assert_eq!(hosts.next(), None);
+        let unknown = Region::parse("xx-new-9").unwrap();
+        let endpoint = Endpoint::of(Service::Ssm, &unknown, Variant::default()).unwrap();
+        assert_eq!(endpoint.uri().to_string(), "https://ssm.xx-new-9.amazonaws.com/");
     }
 
     #[test]

@@ -11,7 +11,8 @@ use http::{HeaderValue, Request};
 use lockstep_core::{Call, Error, ErrorKind, Result, SecretValue};
 use zeroize::Zeroizing;
 
-use super::endpoint::{Endpoint, Region, Service};
+use super::endpoint::{Endpoint, Service, Variant};
+use super::region::Region;
 use super::session::Session;
 use super::sign::signed;
 
@@ -36,8 +37,8 @@ impl Sts {
         let wrong = || Error::new(ErrorKind::Config, "`region` of the login is not one; write it like `eu-west-1`");
         let parsed = Region::parse(region.unwrap_or("us-east-1")).ok_or_else(wrong)?;
         let endpoint = match region {
-            Some(_) => Endpoint::of(Service::Sts, &parsed)?,
-            None => Endpoint::global_sts(),
+            Some(_) => Endpoint::of(Service::Sts, &parsed, Variant::default())?,
+            None => Endpoint::global_sts()?,
         };
         Ok(Self { endpoint, region: parsed })
     }
@@ -84,8 +85,7 @@ impl Session {
         let request = request
             .body(Bytes::from_static(BODY.as_bytes()))
             .map_err(|_| Error::new(ErrorKind::Internal, "a request to STS could not be built"))?;
-        let request =
-            signed(request, &loaded.credential, Service::Sts.name(), sts.region.as_str(), self.signing_time())?;
+        let request = signed(request, &loaded.credential, Service::Sts.name(), sts.region.as_str(), self.clock.now())?;
         let url = request.uri().to_string();
         Ok(Proof { url: base64(url.as_bytes()), body: base64(request.body()), headers: base64(&headers(&request)?) })
     }

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, DATE, HOST};
+use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Request, Response};
-use lockstep_core::{Call, Error, ErrorKind, Limits, Result, Retry, UnixMillis};
+use lockstep_core::{Call, Error, ErrorKind, Limits, Result, Retry};
 use serde::Serialize;
 
-use super::endpoint::{Endpoint, Region, Service};
+use super::endpoint::{Endpoint, Service};
 use super::errors::{Remedy, Verdict, verdict};
+use super::region::Region;
 use super::session::{ServiceSettings, Session};
 use super::sign::signed;
+use super::sts::element;
 use crate::body::Body;
 use crate::exchange::exchange;
 
@@ -27,7 +29,7 @@ pub(crate) struct JsonClient {
 
 impl JsonClient {
     pub(crate) fn new(session: Arc<Session>, service: Service, settings: &ServiceSettings) -> Result<Self> {
-        let endpoint = session.endpoint(service, settings.endpoint.as_deref())?;
+        let endpoint = session.addresses.configured(service, settings.endpoint.as_deref())?;
         Ok(Self { session, service, endpoint, limits: settings.limits })
     }
 
@@ -55,14 +57,14 @@ impl JsonClient {
         let json = serde_json::to_vec(input).map_err(|_| Error::new(ErrorKind::Internal, "a request is no JSON"))?;
         let request = self.request(operation, region, json)?;
         let loaded = self.session.credentials.get(call).await?;
-        let time = self.session.signing_time();
+        let time = self.session.clock.now();
         let request = signed(request, &loaded.credential, self.service.name(), region.as_str(), time)?;
         let limits = Limits { time: self.limits.time.min(call.remaining()), ..self.limits };
         let response = exchange(&*self.session.ports.transport, request, limits).await?;
         if response.status() == http::StatusCode::OK {
             return Ok(Body::new(response.into_body()));
         }
-        let date = response.headers().get(DATE).and_then(|value| http_date(value.to_str().ok()?));
+        let headers = response.headers().clone();
         let Verdict { error, remedy } = failure(self.service, response);
         let again = match remedy {
             Remedy::None => false,
@@ -70,7 +72,7 @@ impl JsonClient {
                 self.session.credentials.refuse(&loaded);
                 true
             }
-            Remedy::CorrectClock => date.is_some_and(|theirs| self.session.correct_clock(time, theirs)),
+            Remedy::CorrectClock => self.session.clock.correct(time, &headers),
         };
         Err(if again { error.retry(Retry::OnceWithFreshCredentials) } else { error })
     }
@@ -80,7 +82,7 @@ impl JsonClient {
         let endpoint = if let Some(endpoint) = &self.endpoint {
             endpoint
         } else {
-            own = Endpoint::of(self.service, region)?;
+            own = self.session.addresses.of(self.service, region)?;
             &own
         };
         let broken = |_| Error::new(ErrorKind::Internal, "a request to AWS could not be built");
@@ -132,14 +134,6 @@ fn bare_code(text: &str) -> &str {
     if is_code { code } else { "" }
 }
 
-/// The text of the first element of this name. Text with markup or entities in it is not what we look for: `None`.
-pub(crate) fn element<'a>(xml: &'a str, tag: &str) -> Option<&'a str> {
-    let from = xml.find(&format!("<{tag}>"))? + tag.len() + 2;
-    let rest = &xml[from..];
-    let text = rest[..rest.find(&format!("</{tag}>"))?].trim();
-    (!text.contains(['<', '&'])).then_some(text)
-}
-
 /// `x-amz-retry-after` is in milliseconds, `Retry-After` in seconds; a minute at most.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
@@ -147,15 +141,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .map(Duration::from_millis)
         .or_else(|| number("retry-after").map(Duration::from_secs));
     after.map(|after| after.min(Duration::from_mins(1)))
-}
-
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that servers send.
-fn http_date(text: &str) -> Option<UnixMillis> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut words = text.split_ascii_whitespace().skip(1);
-    let (day, month, year, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    UnixMillis::from_rfc3339(&format!("{year}-{month:02}-{day}T{time}Z"))
 }
 
 #[cfg(test)]

@@ -4,15 +4,21 @@
 //! models (Secrets Manager 2017-10-17, SSM 2014-11-06, STS 2011-06-15). Nothing here retries: an error says whether
 //! trying again helps, and the upstream stack does it.
 
+mod addresses;
 mod arn;
+mod clock;
 mod credentials;
 mod endpoint;
 mod errors;
 #[cfg(feature = "vault")]
 pub(crate) mod identity;
 mod json;
+mod region;
+mod role;
 mod session;
+mod shared;
 mod sign;
+mod sts;
 
 #[cfg(feature = "aws-parameter-store")]
 mod parameter_store;
@@ -24,6 +30,7 @@ mod fake;
 
 #[cfg(feature = "aws-parameter-store")]
 pub use self::parameter_store::{ParameterStore, ParameterStoreSettings};
+pub use self::role::{ExternalId, Role};
 #[cfg(feature = "aws-secrets-manager")]
 pub use self::secrets_manager::{SecretsManager, SecretsManagerSettings};
 pub use self::session::{ServiceSettings, Session, SessionSettings};

@@ -2,13 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use lockstep_core::{Error, ErrorKind, Limits, MAX_MEMBERS, Result, Scope, ScopeParts, Timeline, UnixMillis};
+use lockstep_core::{Error, ErrorKind, Limits, MAX_MEMBERS, Result, Scope, ScopeParts};
 
-use super::credentials::{AHEAD, Chain, profile};
-use super::endpoint::{Endpoint, Region, Service};
+use super::addresses::{Addresses, Wanted};
+use super::clock::SigningClock;
+use super::credentials::{AHEAD, AssumedRole, Chain, Source, ahead};
+use super::endpoint::Endpoint;
+use super::region::Region;
+use super::role::Role;
+use super::shared::{SharedFiles, chosen};
+use super::sts::Sts;
 use crate::Ports;
 use crate::login::LoginCache;
 
@@ -24,6 +29,12 @@ pub struct SessionSettings {
     pub environment: String,
     /// Allows plain http to hosts other than this one, for every endpoint of the session.
     pub insecure: bool,
+    /// Whether hosts with validated cryptographic modules are asked; else `AWS_USE_FIPS_ENDPOINT`, the profile's
+    /// `use_fips_endpoint`.
+    pub fips: Option<bool>,
+    /// Whether hosts that IPv6 reaches are asked; else `AWS_USE_DUALSTACK_ENDPOINT`, the profile's
+    /// `use_dualstack_endpoint`.
+    pub dual_stack: Option<bool>,
 }
 
 /// What every service has.
@@ -48,50 +59,86 @@ impl Default for ServiceSettings {
 /// One login in one region. Share it between providers, and they share the credentials.
 pub struct Session {
     pub(super) ports: Ports,
-    pub(super) credentials: LoginCache<Chain>,
+    pub(super) credentials: Arc<LoginCache<Source>>,
     pub(super) region: Region,
-    pub(super) timeline: Arc<Timeline>,
-    insecure: bool,
+    pub(super) clock: Arc<SigningClock>,
+    pub(super) addresses: Arc<Addresses>,
+    sts: Arc<Sts>,
     identity: String,
     environment: String,
-    skew_millis: AtomicI64,
+    /// How many roles were assumed, one with the credentials of the one before.
+    roles: usize,
 }
 
 impl Session {
     /// A session of these settings. Nothing is sent and no credential is loaded yet.
     ///
     /// # Errors
-    /// `Config` when there is no region, or when region, profile or an endpoint variable is wrong.
+    /// `Config` when there is no region, or when region, profile or an endpoint variable is wrong; `Unauthenticated` when
+    /// the file of a profile can't be read.
     pub fn new(settings: &SessionSettings, ports: Ports) -> Result<Arc<Self>> {
-        let timeline = Arc::new(Timeline::new(ports.clock.clone()));
         let region = region(settings, &ports)?;
-        let sts = match Endpoint::configured(Service::Sts, None, settings.insecure, &*ports.env)? {
-            Some(endpoint) => endpoint,
-            None => Endpoint::of(Service::Sts, &region)?,
+        let wanted = Wanted {
+            profile: settings.profile.as_deref(),
+            insecure: settings.insecure,
+            fips: settings.fips,
+            dual_stack: settings.dual_stack,
         };
+        let addresses = Addresses::find(&wanted, &*ports.env, &*ports.files)?;
+        let clock = Arc::new(SigningClock::new(ports.clock.clone()));
+        let sts = Arc::new(Sts::new(ports.transport.clone(), clock.clone(), addresses.sts(&region)?));
         let identity = settings
             .profile
             .clone()
             .or_else(|| ports.env.var("AWS_PROFILE"))
             .or_else(|| ports.env.var("AWS_ROLE_ARN"))
             .unwrap_or_default();
-        let credentials =
-            LoginCache::new(Chain::new(settings.profile.as_deref(), sts, &ports), AHEAD, timeline.clone());
+        let chain = Chain::new(settings.profile.as_deref(), sts.clone(), &ports);
         Ok(Arc::new(Self {
+            credentials: Arc::new(LoginCache::new(Source::Chain(chain), AHEAD, clock.timeline())),
             ports,
-            credentials,
             region,
-            timeline,
-            insecure: settings.insecure,
+            clock,
+            addresses: Arc::new(addresses),
+            sts,
             identity,
             environment: settings.environment.clone(),
-            skew_millis: AtomicI64::new(0),
+            roles: 0,
         }))
     }
 
-    /// The operator's endpoint of a service, if there is one.
-    pub(super) fn endpoint(&self, service: Service, setting: Option<&str>) -> Result<Option<Endpoint>> {
-        Endpoint::configured(service, setting, self.insecure, &*self.ports.env)
+    /// A session of a role that is assumed with the credentials of this one. Nothing is sent yet. Sessions of different
+    /// roles share the login that they were assumed with.
+    ///
+    /// # Errors
+    /// `Config` when five roles were assumed already, or when the role's sessions are longer than the hour that AWS
+    /// allows for a role that is assumed with another role's credentials.
+    pub fn assume(self: &Arc<Self>, role: &Role) -> Result<Arc<Self>> {
+        role.at(self.roles)?;
+        let source = Source::Role(AssumedRole {
+            base: Arc::clone(&self.credentials),
+            role: role.clone(),
+            sts: Arc::clone(&self.sts),
+            env: self.ports.env.clone(),
+            files: self.ports.files.clone(),
+        });
+        Ok(Arc::new(Self {
+            credentials: Arc::new(LoginCache::new(source, ahead(role.lifetime()), self.clock.timeline())),
+            ports: self.ports.clone(),
+            region: self.region.clone(),
+            clock: Arc::clone(&self.clock),
+            addresses: Arc::clone(&self.addresses),
+            sts: Arc::clone(&self.sts),
+            identity: format!("{} > {} as {}", self.identity, role.arn(), role.name()),
+            environment: self.environment.clone(),
+            roles: self.roles + 1,
+        }))
+    }
+
+    /// Who logs in, as far as the configuration says.
+    #[cfg(feature = "vault")]
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// The scope of a provider of this session. The account is learned from ARNs that are answered.
@@ -105,30 +152,6 @@ impl Session {
             transform: transform.to_owned(),
             ..ScopeParts::default()
         })
-    }
-
-    /// Who logs in, as far as the configuration says.
-    #[cfg(feature = "vault")]
-    pub(crate) fn identity(&self) -> &str {
-        &self.identity
-    }
-
-    /// The time for a signature: the wall clock, corrected by what AWS said of it.
-    pub(super) fn signing_time(&self) -> UnixMillis {
-        let skew = self.skew_millis.load(Ordering::Acquire);
-        UnixMillis(self.timeline.now().wall.0.saturating_add_signed(skew))
-    }
-
-    /// Learns how far the wall clock is off. True when a request that was signed for `signed` was off by more than a
-    /// minute, so that signing it again helps, also when another request has corrected the clock meanwhile.
-    pub(super) fn correct_clock(&self, signed: UnixMillis, theirs: UnixMillis) -> bool {
-        let helps = theirs.0.abs_diff(signed.0) > 60_000;
-        if helps {
-            let ours = self.timeline.now().wall;
-            let skew = i64::try_from(theirs.0).unwrap_or(i64::MAX).saturating_sub_unsigned(ours.0);
-            self.skew_millis.store(skew, Ordering::Release);
-        }
-        helps
     }
 }
 
@@ -146,9 +169,13 @@ fn region(settings: &SessionSettings, ports: &Ports) -> Result<Region> {
     let from_env = || ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|variable| ports.env.var(variable));
     let text = match settings.region.clone().or_else(from_env) {
         Some(text) => text,
-        None => profile::region(settings.profile.as_deref(), &*ports.env, &*ports.files)?.ok_or_else(|| {
-            Error::new(ErrorKind::Config, "AWS has no region; set `region`, or the variable AWS_REGION")
-        })?,
+        None => {
+            let (name, _) = chosen(settings.profile.as_deref(), &*ports.env);
+            let shared = SharedFiles::config(&*ports.env, &*ports.files)?;
+            let region = shared.profile(&name).get("region").map(str::to_owned);
+            let missing = "AWS has no region; set `region`, or the variable AWS_REGION";
+            region.ok_or_else(|| Error::new(ErrorKind::Config, missing))?
+        }
     };
     Region::parse(&text)
         .ok_or_else(|| Error::new(ErrorKind::Config, "the AWS region is not one; write it like `eu-west-1`"))

@@ -1,5 +1,6 @@
 //! The chain of sources, in order. The first that is configured decides.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
@@ -12,7 +13,7 @@ use super::profile::Profile;
 use super::web_identity::WebIdentity;
 use super::{CredentialSource, Credentials, refused};
 use crate::Ports;
-use crate::aws::endpoint::Endpoint;
+use crate::aws::sts::Sts;
 use crate::login::{End, Granted, LoginSource};
 
 /// Where to look, in order.
@@ -25,17 +26,17 @@ pub(crate) struct Chain {
 
 impl Chain {
     /// The whole chain, or the profile alone when one is named.
-    pub(crate) fn new(profile: Option<&str>, sts: Endpoint, ports: &Ports) -> Self {
+    pub(crate) fn new(profile: Option<&str>, sts: Arc<Sts>, ports: &Ports) -> Self {
         let (env, files, transport) = (&ports.env, &ports.files, &ports.transport);
         let profile_only = profile.is_some();
-        let profile = Profile { named: profile.map(str::to_owned), env: env.clone(), files: files.clone() };
+        let profile = Profile { named: profile.map(str::to_owned), ports: ports.clone(), sts: sts.clone() };
         if profile_only {
             return Self::of(vec![Box::new(profile)], None);
         }
         let sources: Vec<Box<dyn CredentialSource>> = vec![
             Box::new(Environment(env.clone())),
             Box::new(profile),
-            Box::new(WebIdentity { env: env.clone(), files: files.clone(), transport: transport.clone(), sts }),
+            Box::new(WebIdentity { env: env.clone(), files: files.clone(), sts }),
             Box::new(Container { env: env.clone(), files: files.clone(), transport: transport.clone() }),
         ];
         let last = InstanceMetadata {

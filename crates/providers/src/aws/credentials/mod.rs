@@ -3,11 +3,12 @@
 //! The order is that of AWS's SDKs: environment, profile, web identity, container, instance metadata. The first source
 //! that is configured decides; one that is configured and fails is an error, never a step to the next one.
 
+mod assumed;
 mod chain;
 mod container;
 mod environment;
 mod imds;
-pub(crate) mod profile;
+mod profile;
 mod web_identity;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use lockstep_core::{Call, Error, ErrorKind, Limits, Operation, Result, Retry, Se
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+pub(crate) use self::assumed::{AssumedRole, Source, ahead};
 pub(crate) use self::chain::Chain;
 use crate::body::{self, Body};
 use crate::exchange::exchange;
@@ -78,7 +80,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// A text that can stand in a header, without spaces around it.
-fn visible<'a>(value: &'a SecretValue, what: &str) -> Result<&'a str> {
+pub(crate) fn visible<'a>(value: &'a SecretValue, what: &str) -> Result<&'a str> {
     value
         .expose_text()
         .map(str::trim)
@@ -104,7 +106,7 @@ fn refused(message: impl Into<Box<str>>) -> Error {
 }
 
 /// Asks something that hands out credentials; the answer is small and comes soon.
-async fn ask(
+pub(crate) async fn ask(
     transport: &dyn Transport,
     call: &Call,
     time: Duration,

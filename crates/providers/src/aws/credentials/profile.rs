@@ -1,35 +1,40 @@
-//! Static keys of a profile in the shared credentials and config files.
+//! Credentials of a profile in the shared credentials and config files: its keys, or the role that it assumes with the
+//! credentials of another profile, another source, or an identity provider's token.
 //!
-//! Profiles that need more (a role, SSO, a process) are named in a clear error: silence would fall through to the
-//! identity of the machine.
+//! Profiles that need more (SSO, a process) are named in a clear error: silence would fall through to the identity of
+//! the machine.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use lockstep_core::{Call, Env, Error, ErrorKind, Files, Operation, Result, SecretValue};
-use zeroize::Zeroizing;
+use lockstep_core::{Call, Error, ErrorKind, Operation, Result, SecretValue};
 
-use super::{CredentialSource, Credentials, refused};
-
-/// The longest shared file that is read.
-const FILE_LIMIT: usize = 1 << 20;
+use super::super::role::{ExternalId, MAX_ROLES, Role};
+use super::super::shared::{self, SharedFiles, chosen};
+use super::assumed::assume;
+use super::container::Container;
+use super::environment::Environment;
+use super::imds::InstanceMetadata;
+use super::{CredentialSource, Credentials, refused, web_identity};
+use crate::Ports;
+use crate::aws::sts::Sts;
+use std::sync::Arc;
 
 /// Keys that make a profile one that we can't follow, with what they stand for.
-const UNSUPPORTED: [(&str, &str); 6] = [
-    ("role_arn", "assumes a role"),
+const UNSUPPORTED: [(&str, &str); 5] = [
     ("credential_process", "runs a process"),
     ("sso_session", "logs in by SSO"),
     ("sso_start_url", "logs in by SSO"),
     ("login_session", "logs in by `aws login`"),
-    ("credential_source", "takes another source's credentials"),
+    ("mfa_serial", "asks for a one-time code"),
 ];
 
 /// The profile that is named, else `AWS_PROFILE`, else `default`.
 pub(super) struct Profile {
     pub(super) named: Option<String>,
-    pub(super) env: Arc<dyn Env>,
-    pub(super) files: Arc<dyn Files>,
+    pub(super) ports: Ports,
+    pub(super) sts: Arc<Sts>,
 }
 
 #[async_trait]
@@ -38,127 +43,187 @@ impl CredentialSource for Profile {
         "the shared credentials file"
     }
 
-    async fn load(&self, _call: &Call) -> Result<Option<Credentials>> {
-        let (name, asked_for) = chosen(self.named.as_deref(), &*self.env);
-        let mut found = false;
-        for (file, kind) in [(shared(&*self.env, CREDENTIALS), CREDENTIALS), (shared(&*self.env, CONFIG), CONFIG)] {
-            let Some(text) = read(file.as_deref(), &*self.files)? else { continue };
-            let section = Section { text: &text, name: &name, prefixed: kind.prefixed };
-            found |= section.exists();
-            if let Some(id) = section.get("aws_access_key_id") {
-                let secret = section.get("aws_secret_access_key").ok_or_else(|| {
-                    refused(format!("profile `{name}` has an aws_access_key_id and no aws_secret_access_key; add it"))
-                })?;
-                let token = section.get("aws_session_token").map(SecretValue::from);
-                return Credentials::new(id, &secret.into(), token.as_ref(), None).map(Some);
+    async fn load(&self, call: &Call) -> Result<Option<Credentials>> {
+        let plan = {
+            let (name, asked_for) = chosen(self.named.as_deref(), &*self.ports.env);
+            let files = SharedFiles::read(&*self.ports.env, &*self.ports.files)?;
+            match Plan::of(&files, &name)? {
+                Some(plan) => plan,
+                None if !asked_for => return Ok(None),
+                None if files.profile(&name).exists() => {
+                    return Err(refused(format!("profile `{name}` has no keys; add aws_access_key_id and its secret")));
+                }
+                None => {
+                    return Err(refused(format!("there is no profile `{name}`; look at AWS_PROFILE and the files")));
+                }
             }
-            if let Some((key, what)) = UNSUPPORTED.iter().find(|(key, _)| section.get(key).is_some()) {
-                let message = format!(
-                    "profile `{name}` {what} (`{key}`), which is not supported; use static keys, web identity, \
-                     or `aws configure export-credentials`"
-                );
-                return Err(Error::new(ErrorKind::Unsupported, message).during(Operation::Login));
-            }
-        }
-        match (asked_for, found) {
-            (false, _) => Ok(None),
-            (true, true) => Err(refused(format!("profile `{name}` has no keys; add aws_access_key_id and its secret"))),
-            (true, false) => Err(refused(format!("there is no profile `{name}`; look at AWS_PROFILE and the files"))),
-        }
-    }
-}
-
-/// The region that the profile names in the config file.
-pub(crate) fn region(named: Option<&str>, env: &dyn Env, files: &dyn Files) -> Result<Option<String>> {
-    let (name, _) = chosen(named, env);
-    let Some(text) = read(shared(env, CONFIG).as_deref(), files)? else { return Ok(None) };
-    let section = Section { text: &text, name: &name, prefixed: true };
-    Ok(section.get("region").map(str::to_owned))
-}
-
-/// The profile's name, and whether somebody asked for it.
-fn chosen(named: Option<&str>, env: &dyn Env) -> (String, bool) {
-    match named.map(str::to_owned).or_else(|| env.var("AWS_PROFILE")) {
-        Some(name) => (name, true),
-        None => ("default".to_owned(), false),
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Shared {
-    variable: &'static str,
-    default: &'static str,
-    /// Whether sections are `[profile x]` instead of `[x]`.
-    prefixed: bool,
-}
-
-const CREDENTIALS: Shared =
-    Shared { variable: "AWS_SHARED_CREDENTIALS_FILE", default: ".aws/credentials", prefixed: false };
-const CONFIG: Shared = Shared { variable: "AWS_CONFIG_FILE", default: ".aws/config", prefixed: true };
-
-fn shared(env: &dyn Env, file: Shared) -> Option<PathBuf> {
-    env.var(file.variable).map(PathBuf::from).or_else(|| Some(Path::new(&env.var("HOME")?).join(file.default)))
-}
-
-/// The file's text; `None` when there is no such file.
-fn read(path: Option<&Path>, files: &dyn Files) -> Result<Option<Zeroizing<String>>> {
-    let Some(path) = path else { return Ok(None) };
-    let mut content = match files.read(path, FILE_LIMIT) {
-        Ok(content) => content,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            let message = format!("{} can't be read; look at its permissions", path.display());
-            return Err(refused(message).because(error));
-        }
-    };
-    match String::from_utf8(std::mem::take(&mut *content.bytes)) {
-        Ok(text) => Ok(Some(Zeroizing::new(text))),
-        Err(error) => {
-            drop(Zeroizing::new(error.into_bytes()));
-            Err(refused(format!("{} is not UTF-8", path.display())))
-        }
-    }
-}
-
-/// One section of a shared file. Nothing is copied out before it is asked for.
-struct Section<'a> {
-    text: &'a str,
-    name: &'a str,
-    prefixed: bool,
-}
-
-impl<'a> Section<'a> {
-    fn exists(&self) -> bool {
-        self.text.lines().any(|line| self.opens(line) == Some(true))
-    }
-
-    /// The value of a key at the section's top level; the last one wins. Nested settings are indented.
-    fn get(&self, key: &str) -> Option<&'a str> {
-        let mut inside = false;
-        let mut found = None;
-        for line in self.text.lines() {
-            if let Some(ours) = self.opens(line) {
-                inside = ours;
-            } else if inside
-                && !line.starts_with([' ', '\t', '#', ';'])
-                && let Some((name, value)) = line.split_once('=')
-                && name.trim().eq_ignore_ascii_case(key)
-            {
-                let value = value.split(" #").next().and_then(|v| v.split(" ;").next()).unwrap_or_default().trim();
-                found = Some(value).filter(|value| !value.is_empty());
-            }
-        }
-        found
-    }
-
-    /// Whether the line opens a section, and whether that is this one.
-    fn opens(&self, line: &str) -> Option<bool> {
-        let title = line.trim_end().strip_prefix('[')?.split(']').next()?.trim();
-        let title = match title.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t'])) {
-            Some(rest) if self.prefixed => rest.trim(),
-            None if !self.prefixed || title == "default" => title,
-            _ => return Some(false),
         };
-        Some(title.trim_matches('"') == self.name)
+        let mut credentials = self.first(call, plan.first).await?;
+        for role in &plan.roles {
+            let external_id = role.read_external_id(&*self.ports.env, &*self.ports.files)?;
+            // What it is assumed with was loaded a moment ago and is kept nowhere: there is nothing to drop.
+            let assumed = assume(&self.sts, call, role, external_id.as_deref(), &credentials).await;
+            credentials = assumed.map_err(|verdict| verdict.error)?;
+        }
+        Ok(Some(credentials))
     }
+}
+
+impl Profile {
+    async fn first(&self, call: &Call, first: First) -> Result<Credentials> {
+        let (env, transport) = (self.ports.env.clone(), self.ports.transport.clone());
+        let source: Box<dyn CredentialSource> = match first {
+            First::Keys(credentials) => return Ok(credentials),
+            First::WebIdentity { path, role } => {
+                let files = &*self.ports.files;
+                return web_identity::assume(&self.sts, call, files, Path::new(&path), role.arn(), role.name()).await;
+            }
+            First::Environment => Box::new(Environment(env)),
+            First::Container => Box::new(Container { env, files: self.ports.files.clone(), transport }),
+            First::Instance => Box::new(InstanceMetadata {
+                env,
+                transport,
+                clock: self.ports.clock.clone(),
+                random: self.ports.random.clone(),
+            }),
+        };
+        let missing = || refused(format!("the profile's `credential_source` has none; look at {}", source.name()));
+        source.load(call).await?.ok_or_else(missing)
+    }
+}
+
+/// Where a profile's credentials begin, and the roles that are assumed from there, the first one first.
+struct Plan {
+    first: First,
+    roles: Vec<Role>,
+}
+
+enum First {
+    Keys(Credentials),
+    WebIdentity { path: String, role: Role },
+    Environment,
+    Container,
+    Instance,
+}
+
+impl Plan {
+    /// Follows the profiles from the one that is asked for to the one with credentials. `None` when it says nothing.
+    fn of(files: &SharedFiles, name: &str) -> Result<Option<Self>> {
+        let mut roles: Vec<Role> = Vec::new();
+        let mut seen: Vec<&str> = Vec::new();
+        let mut name = name;
+        let first = loop {
+            let profile = files.profile(name);
+            if !seen.is_empty() && !profile.exists() {
+                let by = seen.last().unwrap_or(&name);
+                return Err(refused(format!("there is no profile `{name}`, the `source_profile` of `{by}`; add it")));
+            }
+            let Some(role) = role(&profile, name)? else {
+                let Some(keys) = keys(&profile, name)? else {
+                    if seen.is_empty() {
+                        return Ok(None);
+                    }
+                    return Err(refused(format!("profile `{name}` has no keys; add aws_access_key_id and its secret")));
+                };
+                break First::Keys(keys);
+            };
+            seen.push(name);
+            let only_one = || {
+                let what = "write one of source_profile, credential_source and web_identity_token_file";
+                config(format!("profile `{name}` has a role_arn, but not one way to assume it; {what}"))
+            };
+            let source = profile.get("source_profile");
+            match (source, profile.get("credential_source"), profile.get("web_identity_token_file")) {
+                (None, None, Some(path)) => break First::WebIdentity { path: path.to_owned(), role },
+                (None, Some(source), None) => {
+                    roles.push(role);
+                    break match source {
+                        "Environment" => First::Environment,
+                        "Ec2InstanceMetadata" => First::Instance,
+                        "EcsContainer" => First::Container,
+                        _ => {
+                            let known = "write Environment, Ec2InstanceMetadata or EcsContainer";
+                            return Err(config(format!("profile `{name}` has an unknown credential_source; {known}")));
+                        }
+                    };
+                }
+                (Some(source), None, None) => {
+                    roles.push(role);
+                    // A profile may hold the keys itself with which its role is assumed.
+                    if source == name {
+                        let missing = || refused(format!("profile `{name}` is its own source_profile and has no keys"));
+                        break First::Keys(keys(&profile, name)?.ok_or_else(missing)?);
+                    }
+                    if seen.contains(&source) {
+                        return Err(config(format!(
+                            "the source_profile of `{name}` leads back to `{source}`; break it"
+                        )));
+                    }
+                    name = source;
+                }
+                _ => return Err(only_one()),
+            }
+            if roles.len() > MAX_ROLES {
+                return Err(config(format!(
+                    "profile `{name}` is behind more than {MAX_ROLES} roles; shorten the chain"
+                )));
+            }
+        };
+        roles.reverse();
+        let before = usize::from(matches!(first, First::WebIdentity { .. }));
+        for (place, role) in roles.iter().enumerate() {
+            role.at(before + place).map_err(|error| error.during(Operation::Login))?;
+        }
+        Ok(Some(Self { first, roles }))
+    }
+}
+
+/// The role that a profile assumes.
+fn role(profile: &shared::Profile<'_>, name: &str) -> Result<Option<Role>> {
+    let Some(arn) = profile.get("role_arn") else { return Ok(None) };
+    supported(profile, name, &["mfa_serial"])?;
+    let made = || {
+        let mut role = Role::new(arn)?;
+        if let Some(session) = profile.get("role_session_name") {
+            role = role.session_name(session)?;
+        }
+        if let Some(id) = profile.get("external_id") {
+            role = role.external_id(ExternalId::Text(id.into()))?;
+        }
+        if let Some(seconds) = profile.get("duration_seconds") {
+            role = role.duration(Duration::from_secs(seconds.parse().unwrap_or(0)))?;
+        }
+        Ok(role)
+    };
+    made().map(Some).map_err(|error: Error| config(format!("profile `{name}`: {}", error.message())))
+}
+
+/// The keys of a profile; id and secret stand in the same file.
+fn keys(profile: &shared::Profile<'_>, name: &str) -> Result<Option<Credentials>> {
+    let Some(section) = profile.with("aws_access_key_id") else {
+        supported(profile, name, &UNSUPPORTED.map(|(key, _)| key))?;
+        return Ok(None);
+    };
+    let id = section.get("aws_access_key_id").unwrap_or_default();
+    let secret = section.get("aws_secret_access_key").ok_or_else(|| {
+        refused(format!("profile `{name}` has an aws_access_key_id and no aws_secret_access_key; add it"))
+    })?;
+    let token = section.get("aws_session_token").map(SecretValue::from);
+    Credentials::new(id, &secret.into(), token.as_ref(), None).map(Some)
+}
+
+/// Refuses a profile with one of these keys.
+fn supported(profile: &shared::Profile<'_>, name: &str, keys: &[&str]) -> Result<()> {
+    let Some((key, what)) = UNSUPPORTED.iter().find(|(key, _)| keys.contains(key) && profile.get(key).is_some()) else {
+        return Ok(());
+    };
+    let message = format!(
+        "profile `{name}` {what} (`{key}`), which is not supported; use static keys, a role, web identity, or \
+         `aws configure export-credentials`"
+    );
+    Err(Error::new(ErrorKind::Unsupported, message).during(Operation::Login))
+}
+
+fn config(message: String) -> Error {
+    Error::new(ErrorKind::Config, message).during(Operation::Login)
 }

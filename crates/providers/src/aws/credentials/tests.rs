@@ -5,12 +5,18 @@ use lockstep_core::{FileContent, FileStamp, Files};
 
 use super::chain::Chain;
 use super::*;
-use crate::aws::endpoint::{Endpoint, Region, Service};
+use crate::aws::clock::SigningClock;
+use crate::aws::endpoint::{Endpoint, Service, Variant};
 use crate::aws::fake::Host;
+use crate::aws::region::Region;
+use crate::aws::sts::Sts;
 
 fn chain(host: &Host, profile: Option<&str>) -> Chain {
-    let sts = Endpoint::of(Service::Sts, &Region::parse("eu-west-1").unwrap()).unwrap();
-    Chain::new(profile, sts, &host.ports)
+    let region = Region::parse("eu-west-1").unwrap();
+    let endpoint = Endpoint::of(Service::Sts, &region, Variant::default()).unwrap();
+    let clock = Arc::new(SigningClock::new(host.ports.clock.clone()));
+    let sts = Sts::new(host.ports.transport.clone(), clock, (endpoint, "eu-west-1".to_owned()));
+    Chain::new(profile, Arc::new(sts), &host.ports)
 }
 
 async fn loaded(host: &Host) -> Result<Credentials> {
@@ -47,7 +53,7 @@ async fn a_profile_is_read_from_both_files() {
 #[tokio::test]
 async fn a_profile_that_needs_more_says_what_is_missing() {
     for (line, hint) in [
-        ("role_arn = arn:aws:iam::1:role/x", "assumes a role"),
+        ("mfa_serial = x\nrole_arn = arn:aws:iam::123456789012:role/x", "one-time code"),
         ("credential_process = /bin/x", "runs a process"),
         ("sso_session = x", "SSO"),
     ] {

@@ -9,7 +9,7 @@ use lockstep_core::{
     Call, Error, ErrorKind, GET_MANY_CONCURRENCY, Operation, Provider, Result, Secret, SecretName, Selector,
 };
 
-use super::super::endpoint::Region;
+use super::super::region::Region;
 use super::wire::{GetParameters, ManyParameters, Parameter};
 use super::{ParameterStore, checked, region_of, spelled};
 

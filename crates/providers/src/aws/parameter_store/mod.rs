@@ -19,9 +19,10 @@ use self::wire::{
     DescribeParameters, Described, GetParameter, GetParameterHistory, History, OneParameter, Parameter, ParameterFilter,
 };
 use super::arn::Arn;
-use super::endpoint::{Region, Service};
+use super::endpoint::Service;
 use super::errors::like;
 use super::json::JsonClient;
+use super::region::Region;
 use super::session::{ServiceSettings, Session};
 use crate::body::Body;
 

@@ -12,8 +12,9 @@ use lockstep_core::{
     Call, Error, ErrorKind, GET_MANY_CONCURRENCY, Operation, Provider, Result, Secret, SecretName, Selector,
 };
 
-use super::super::endpoint::{Region, Service};
+use super::super::endpoint::Service;
 use super::super::errors::verdict;
+use super::super::region::Region;
 use super::wire::{Batch, BatchGetSecretValue};
 use super::{SecretsManager, region_of};
 

@@ -21,9 +21,10 @@ use self::wire::{
     SecretValueEntry, VersionList,
 };
 use super::arn::Arn;
-use super::endpoint::{Region, Service};
+use super::endpoint::Service;
 use super::errors::like;
 use super::json::JsonClient;
+use super::region::Region;
 use super::session::{ServiceSettings, Session};
 
 /// A name that nobody has: what [`Provider::check`] asks for.
