@@ -207,8 +207,17 @@ pub(crate) const ROWS: &[Row] = &[
         message: "STS does not accept the web identity token; look at the role's trust policy and the token's audience",
         ..ANY
     },
+    // The same code for what is shown as proof and for what a call is signed with.
     Row {
-        codes: &["ExpiredTokenException", "ExpiredToken"],
+        codes: &["ExpiredTokenException"],
+        service: STS,
+        words: &["security token included"],
+        kind: ErrorKind::Unauthenticated,
+        remedy: Remedy::DropCredentials,
+        message: "the credentials that a role is assumed with are expired; look at where they come from",
+    },
+    Row {
+        codes: &["ExpiredTokenException"],
         service: STS,
         kind: ErrorKind::Unauthenticated,
         message: "the web identity token is expired; look at what renews its file",
@@ -217,8 +226,67 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         codes: &["AccessDenied", "AccessDeniedException"],
         service: STS,
+        words: &["getwebidentitytoken"],
         kind: ErrorKind::Unauthenticated,
-        message: "STS does not let this identity have the role; look at the role's ARN and its trust policy",
+        message: "STS does not let this identity have a token for others; grant it sts:GetWebIdentityToken",
+        ..ANY
+    },
+    Row {
+        codes: &["AccessDenied", "AccessDeniedException"],
+        service: STS,
+        kind: ErrorKind::Unauthenticated,
+        message: "STS does not let this identity have the role; look at the role's ARN, trust policy and external id",
+        ..ANY
+    },
+    Row {
+        codes: &["ValidationError", "ValidationException"],
+        service: STS,
+        words: &["role chaining"],
+        kind: ErrorKind::Config,
+        message: "a role that is assumed with another role's credentials lasts 1 h at most; make its `duration` shorter",
+        ..ANY
+    },
+    Row {
+        codes: &["ValidationError", "ValidationException"],
+        service: STS,
+        words: &["durationseconds"],
+        kind: ErrorKind::Config,
+        message: "the session is longer than the role allows; make its `duration` shorter, or the role's maximum longer",
+        ..ANY
+    },
+    Row {
+        codes: &["ValidationError", "ValidationException"],
+        service: STS,
+        kind: ErrorKind::Config,
+        message: "STS does not accept the request; look at the role's ARN, session name, external id, or the audience",
+        ..ANY
+    },
+    Row {
+        codes: &["MalformedPolicyDocument", "PackedPolicyTooLarge"],
+        service: STS,
+        kind: ErrorKind::Config,
+        message: "STS does not accept the session's policies and tags; look at what the base session passes on",
+        ..ANY
+    },
+    Row {
+        codes: &["OutboundWebIdentityFederationDisabledException", "OutboundWebIdentityFederationDisabled"],
+        service: STS,
+        kind: ErrorKind::Config,
+        message: "the account gives no tokens for others; enable outbound web identity federation in IAM",
+        ..ANY
+    },
+    Row {
+        codes: &["JWTPayloadSizeExceededException", "JWTPayloadSizeExceeded"],
+        service: STS,
+        kind: ErrorKind::Config,
+        message: "the token would be too large; name fewer audiences, or pass on fewer session tags",
+        ..ANY
+    },
+    Row {
+        codes: &["SessionDurationEscalationException", "SessionDurationEscalation"],
+        service: STS,
+        kind: ErrorKind::Config,
+        message: "the token would live longer than the session that asks for it; make its lifetime shorter",
         ..ANY
     },
     Row {
@@ -268,9 +336,10 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         codes: &["AccessDeniedException", "AccessDenied"],
-        words: &["kms"],
+        // The name of a secret may have `kms` in it too.
+        words: &["access to kms is not allowed", "perform: kms:", "ciphertext refers to"],
         kind: ErrorKind::Denied,
-        message: "AWS does not let this identity use the secret's KMS key; grant it kms:Decrypt",
+        message: "AWS does not let this identity use the secret's KMS key; grant it kms:Decrypt on that key",
         ..ANY
     },
     Row {

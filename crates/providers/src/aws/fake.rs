@@ -23,6 +23,12 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
+    /// The id of the key that signed it; nothing when nobody did.
+    pub(crate) fn signer(&self) -> &str {
+        let authorization = self.headers.get("authorization").map_or("", String::as_str);
+        authorization.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default()
+    }
+
     pub(crate) fn target(&self) -> &str {
         self.headers.get("x-amz-target").map_or("", String::as_str)
     }
@@ -58,6 +64,27 @@ impl Script {
         self.then(400, &serde_json::json!({"__type": code, "Message": message}).to_string())
     }
 
+    /// STS's answer to `AssumeRole`: the key's id, and the end of the session.
+    pub(crate) fn then_role(&self, id: &str, end: &str) -> &Self {
+        self.then(
+            200,
+            &format!(
+                "<AssumeRoleResponse><AssumeRoleResult><AssumedRoleUser><Arn>arn</Arn></AssumedRoleUser><Credentials>\
+                 <AccessKeyId>{id}</AccessKeyId><SecretAccessKey>canary-{id}</SecretAccessKey>\
+                 <SessionToken>canary-token-{id}</SessionToken><Expiration>{end}</Expiration></Credentials>\
+                 </AssumeRoleResult></AssumeRoleResponse>"
+            ),
+        )
+    }
+
+    /// An error of STS.
+    pub(crate) fn then_sts_error(&self, status: u16, code: &str, message: &str) -> &Self {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        );
+        self.then(status, &body)
+    }
+
     pub(crate) fn then_failure(&self, kind: ErrorKind) -> &Self {
         self.answers.lock().unwrap().push_back(Err(Error::new(kind, "scripted")));
         self
@@ -85,6 +112,8 @@ impl Transport for Script {
             body: String::from_utf8(body.to_vec()).unwrap(),
         });
         let answer = self.answers.lock().unwrap().pop_front();
+        // Who else wants to ask at the same time gets the chance.
+        tokio::task::yield_now().await;
         answer.unwrap_or_else(|| panic!("nothing is scripted for {:?}", self.sent().last().unwrap()))
     }
 }

@@ -15,10 +15,12 @@ pub(crate) mod identity;
 mod json;
 mod region;
 mod role;
+mod role_sessions;
 mod session;
 mod shared;
 mod sign;
 mod sts;
+mod web_identity_tokens;
 
 #[cfg(feature = "aws-parameter-store")]
 mod parameter_store;
@@ -31,6 +33,8 @@ mod fake;
 #[cfg(feature = "aws-parameter-store")]
 pub use self::parameter_store::{ParameterStore, ParameterStoreSettings};
 pub use self::role::{ExternalId, Role};
+pub use self::role_sessions::RoleSessions;
 #[cfg(feature = "aws-secrets-manager")]
 pub use self::secrets_manager::{SecretsManager, SecretsManagerSettings};
 pub use self::session::{ServiceSettings, Session, SessionSettings};
+pub use self::web_identity_tokens::{SigningAlgorithm, WebIdentityTokenSettings, WebIdentityTokens};

@@ -158,3 +158,6 @@ fn checked(id: &str) -> Result<(), ()> {
 fn wrong(what: &str) -> Error {
     Error::new(ErrorKind::Config, what)
 }
+
+#[cfg(test)]
+mod tests;

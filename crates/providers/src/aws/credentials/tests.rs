@@ -293,3 +293,111 @@ async fn m1_credentials_print_nothing_of_themselves() {
     let printed = format!("{:?}", loaded(&Host::with_keys()).await.unwrap());
     assert!(!printed.contains("canary") && !printed.contains("AKID"), "{printed}");
 }
+
+/// What a profile leads to: the actions of STS, each with the key that signed it.
+async fn followed(config: &str, vars: &[(&str, &str)], answers: &[&str]) -> (Result<Credentials>, Vec<String>) {
+    let vars: Vec<_> = vars.iter().copied().chain([("HOME", "/h"), ("AWS_PROFILE", "team")]).collect();
+    let host = Host::new(&vars);
+    host.files.write("/h/.aws/config", config);
+    host.files.write("/h/.aws/credentials", "[base]\naws_access_key_id = BASE\naws_secret_access_key = canary\n");
+    host.files.write("/token", "canary.jwt");
+    for id in answers {
+        host.script.then_role(id, "2026-05-01T11:00:00Z");
+    }
+    // The profile alone is asked: the keys of the environment are for `credential_source`.
+    let loaded = chain(&host, Some("team")).load(&host.call()).await;
+    let action = |body: &str| {
+        let part =
+            |name: &str| body.split('&').find_map(|field| field.strip_prefix(name)).unwrap_or_default().to_owned();
+        format!("{} {}", part("Action="), part("RoleArn=").rsplit("%2F").next().unwrap_or_default())
+    };
+    let sent = host.script.sent().iter().map(|sent| format!("{} by {}", action(&sent.body), sent.signer())).collect();
+    (loaded, sent)
+}
+
+fn assuming(profile: &str, more: &str) -> String {
+    format!("[profile {profile}]\nrole_arn = arn:aws:iam::123456789012:role/{profile}\n{more}\n")
+}
+
+/// Break: do not turn the roles round, or sign each with the first credentials.
+#[tokio::test]
+async fn a_profile_assumes_its_role_with_what_its_source_has() {
+    let keys = [("AWS_ACCESS_KEY_ID", "ENV"), ("AWS_SECRET_ACCESS_KEY", "s")];
+    let chained = assuming("team", "source_profile = mid") + &assuming("mid", "source_profile = base");
+    let own = assuming("team", "source_profile = team\naws_access_key_id = OWN\naws_secret_access_key = s");
+    let of_token = assuming("team", "source_profile = pod") + &assuming("pod", "web_identity_token_file = /token");
+    for (config, answers, expected) in [
+        (assuming("team", "source_profile = base"), &["ONE"][..], &["AssumeRole team by BASE"][..]),
+        (chained, &["ONE", "TWO"], &["AssumeRole mid by BASE", "AssumeRole team by ONE"]),
+        (own, &["ONE"], &["AssumeRole team by OWN"]),
+        (assuming("team", "credential_source = Environment"), &["ONE"], &["AssumeRole team by ENV"]),
+        (assuming("team", "web_identity_token_file = /token"), &["ONE"], &["AssumeRoleWithWebIdentity team by "]),
+        (of_token, &["ONE", "TWO"], &["AssumeRoleWithWebIdentity pod by ", "AssumeRole team by ONE"]),
+    ] {
+        let (loaded, sent) = followed(&config, &keys, answers).await;
+        assert_eq!(loaded.unwrap().access_key_id(), *answers.last().unwrap(), "{config}");
+        assert_eq!(sent, expected, "{config}");
+    }
+}
+
+#[tokio::test]
+async fn a_profile_sends_its_external_id_session_name_and_length() {
+    let more = "source_profile = base\nexternal_id = x-1\nrole_session_name = me\nduration_seconds = 7200";
+    let host = Host::new(&[("HOME", "/h")]);
+    host.files.write("/h/.aws/config", assuming("team", more));
+    host.files.write("/h/.aws/credentials", "[base]\naws_access_key_id = BASE\naws_secret_access_key = s\n");
+    host.script.then_role("ONE", "2026-05-01T12:00:00Z");
+    chain(&host, Some("team")).load(&host.call()).await.unwrap();
+    let body = &host.script.sent()[0].body;
+    assert!(body.ends_with("&RoleSessionName=me&DurationSeconds=7200&ExternalId=x-1"), "{body}");
+}
+
+/// Break: leave out `seen`, or the bound on `roles`; a file would keep the process busy for ever.
+#[tokio::test]
+async fn a_profile_that_leads_nowhere_says_so_before_anything_is_sent() {
+    let cycle = assuming("team", "source_profile = a")
+        + &assuming("a", "source_profile = b")
+        + &assuming("b", "source_profile = a");
+    let mut long = assuming("team", "source_profile = p0");
+    for number in 0..6 {
+        long += &assuming(&format!("p{number}"), &format!("source_profile = p{}", number + 1));
+    }
+    let slow =
+        assuming("team", "source_profile = mid\nduration_seconds = 7200") + &assuming("mid", "source_profile = base");
+    for (config, kind, hint) in [
+        (cycle, ErrorKind::Config, "leads back to `a`"),
+        (long, ErrorKind::Config, "more than 5 roles"),
+        (slow, ErrorKind::Config, "1 h"),
+        (assuming("team", "source_profile = none"), ErrorKind::Unauthenticated, "no profile `none`"),
+        (assuming("team", "source_profile = team"), ErrorKind::Unauthenticated, "its own source_profile"),
+        (assuming("team", ""), ErrorKind::Config, "not one way"),
+        (assuming("team", "source_profile = base\ncredential_source = Environment"), ErrorKind::Config, "not one way"),
+        (assuming("team", "credential_source = Magic"), ErrorKind::Config, "unknown credential_source"),
+        (assuming("team", "credential_source = Environment"), ErrorKind::Unauthenticated, "AWS_ACCESS_KEY_ID"),
+        (assuming("team", "source_profile = base\nduration_seconds = soon"), ErrorKind::Config, "15 min"),
+        (assuming("team", "source_profile = base\nmfa_serial = x"), ErrorKind::Unsupported, "one-time code"),
+        ("[profile team]\nrole_arn = canary\n".to_owned(), ErrorKind::Config, "ARN of a role"),
+        (
+            assuming("team", "source_profile = sso") + "[profile sso]\nsso_session = x\n",
+            ErrorKind::Unsupported,
+            "logs in by SSO",
+        ),
+    ] {
+        let (loaded, sent) = followed(&config, &[], &[]).await;
+        let error = loaded.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (kind, Some(Operation::Login)), "{config}: {error}");
+        assert!(error.message().contains(hint) && !error.to_string().contains("canary"), "{error}");
+        assert!(sent.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_refused_role_of_a_profile_is_a_refused_login() {
+    let host = Host::new(&[("HOME", "/h")]);
+    host.files.write("/h/.aws/config", assuming("team", "source_profile = base"));
+    host.files.write("/h/.aws/credentials", "[base]\naws_access_key_id = BASE\naws_secret_access_key = s\n");
+    host.script.then_sts_error(403, "AccessDenied", "canary");
+    let error = chain(&host, Some("team")).load(&host.call()).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry_hint()), (ErrorKind::Unauthenticated, Retry::Never));
+    assert!(!format!("{error:?}").contains("canary"));
+}
