@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,6 +21,8 @@ pub(crate) struct Sent {
     pub(crate) uri: String,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
+    /// How long it may have taken.
+    pub(crate) time: Duration,
 }
 
 impl Sent {
@@ -102,7 +105,7 @@ impl Script {
 
 #[async_trait]
 impl Transport for Script {
-    async fn send(&self, request: Request<Bytes>, _limits: Limits) -> Result<Response<Bytes>> {
+    async fn send(&self, request: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>> {
         let (parts, body) = request.into_parts();
         let headers = parts.headers.iter();
         self.sent.lock().unwrap().push(Sent {
@@ -110,6 +113,7 @@ impl Transport for Script {
             uri: parts.uri.to_string(),
             headers: headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect(),
             body: String::from_utf8(body.to_vec()).unwrap(),
+            time: limits.time,
         });
         let answer = self.answers.lock().unwrap().pop_front();
         // Who else wants to ask at the same time gets the chance.

@@ -37,6 +37,11 @@ impl JsonClient {
         &self.session
     }
 
+    /// What one call may take.
+    pub(crate) fn time(&self) -> Duration {
+        self.limits.time
+    }
+
     /// The operator's endpoint, if there is one. It serves every region.
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         self.endpoint.as_ref()

@@ -15,6 +15,7 @@ use lockstep_core::{
 use super::super::endpoint::Service;
 use super::super::errors::verdict;
 use super::super::region::Region;
+use super::regions::spelled;
 use super::wire::{Batch, BatchGetSecretValue};
 use super::{SecretsManager, region_of};
 
@@ -74,13 +75,26 @@ async fn read_chunk(
     let mut ids: Vec<&str> = chunk.iter().map(|(_, name)| name.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
-    let mut next_token = None;
+    let mut next_token: Option<String> = None;
     // Each page has one value at least, or the chunk is done.
     for _ in 0..ids.len() {
-        let input = BatchGetSecretValue { secret_id_list: &ids, next_token: next_token.take() };
+        let token = next_token.take();
+        let input = |region: &Region| BatchGetSecretValue {
+            secret_id_list: ids.iter().map(|id| spelled(id, region)).collect(),
+            next_token: token.as_deref(),
+        };
         let page = async {
-            let body = provider.client.send(call, "BatchGetSecretValue", region, &input).await?;
-            Ok::<_, Error>(take(provider, &body.json()?, chunk, answers))
+            let ask = provider.regions.ask(&provider.client, call, "BatchGetSecretValue", region, input);
+            let answer = ask.await?;
+            let mut page: Batch<'_> = answer.body.json()?;
+            if answer.instead_of.is_some() {
+                // That a replica is missing says nothing of the secret: the single read asks on. So it does for what
+                // is on another page, whose token is good in that region alone.
+                page.errors.clear();
+                page.next_token = None;
+            }
+            page.secret_values.iter_mut().for_each(|entry| entry.stands_for(answer.instead_of.as_ref()));
+            Ok::<_, Error>(take(provider, &page, chunk, answers))
         };
         match page.await {
             Ok(Some(token)) => next_token = Some(token),

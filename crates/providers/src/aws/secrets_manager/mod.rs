@@ -1,9 +1,11 @@
 //! AWS Secrets Manager: values, versions and staging labels, metadata, lists, rotation.
 //!
 //! A secret is asked for by name, partial ARN or ARN; whatever the spelling, its identity is the ARN that is answered.
-//! The region of an ARN overrides the session's.
+//! The region of an ARN overrides the session's. Where the secrets have replicas in other regions, those are read while
+//! the region of a secret does not answer.
 
 mod batch;
+mod regions;
 mod rotation;
 mod wire;
 
@@ -16,6 +18,7 @@ use lockstep_core::{
     Secret, SecretName, Selector, VersionInfo,
 };
 
+use self::regions::{Regions, is_outage, spelled};
 use self::wire::{
     DescribeSecret, GetSecretValue, ListFilter, ListSecretVersionIds, ListSecrets, SecretEntry, SecretList,
     SecretValueEntry, VersionList,
@@ -35,6 +38,9 @@ const ABSENT: &str = "lockstep/check/no-such-secret";
 pub struct SecretsManagerSettings {
     /// Endpoint and limits.
     pub service: ServiceSettings,
+    /// The regions with replicas of the secrets, in the order in which they are asked when the session's does not
+    /// answer. Values and descriptions are read from them; everything else is asked in the session's region alone.
+    pub replicas: Vec<String>,
 }
 
 /// Secrets of AWS Secrets Manager.
@@ -45,6 +51,7 @@ pub struct SecretsManagerSettings {
 /// label is on it. It counts as a label, since the label can move away.
 pub struct SecretsManager {
     client: JsonClient,
+    regions: Regions,
     scope: Scope,
     /// AWS has denied the batch call: it is a permission of its own, and the single one is enough.
     batch_denied: AtomicBool,
@@ -57,11 +64,12 @@ impl SecretsManager {
     /// A provider of this session.
     ///
     /// # Errors
-    /// `Config` when the endpoint is wrong.
+    /// `Config` when the endpoint or a region is wrong.
     pub fn new(session: Arc<Session>, settings: &SecretsManagerSettings) -> Result<Self> {
+        let regions = Regions::new(session.region.clone(), &settings.replicas, session.clock.timeline())?;
         let client = JsonClient::new(session, Service::SecretsManager, &settings.service)?;
-        let scope = client.session().scope(Self::TYPE, client.endpoint(), "");
-        Ok(Self { client, scope, batch_denied: AtomicBool::new(false) })
+        let scope = client.session().scope(Self::TYPE, client.endpoint(), &regions.mark());
+        Ok(Self { client, regions, scope, batch_denied: AtomicBool::new(false) })
     }
 
     /// Reads one value, without looking twice at what is refused.
@@ -76,9 +84,13 @@ impl SecretsManager {
                 None => (None, Some(&**text)),
             },
         };
-        let input = GetSecretValue { secret_id: name.as_str(), version_id, version_stage };
-        let body = self.client.send(call, "GetSecretValue", region_of(name)?.as_ref(), &input).await?;
-        let secret = body.json::<SecretValueEntry<'_>>()?.secret(&self.scope)?;
+        let home = region_of(name)?;
+        let input =
+            |region: &Region| GetSecretValue { secret_id: spelled(name.as_str(), region), version_id, version_stage };
+        let answer = self.regions.ask(&self.client, call, "GetSecretValue", home.as_ref(), input).await?;
+        let mut entry = answer.body.json::<SecretValueEntry<'_>>()?;
+        entry.stands_for(answer.instead_of.as_ref());
+        let secret = entry.secret(&self.scope)?;
         let has_id = |id: &str| secret.version.as_ref().is_some_and(|version| &*version.id == id);
         let has_stage = |stage: &str| secret.labels.iter().any(|label| &**label == stage);
         let is_asked_for = version_id.is_none_or(|id| has_id(id) && version_stage.is_none_or(has_stage));
@@ -89,9 +101,12 @@ impl SecretsManager {
     }
 
     async fn entry(&self, call: &Call, name: &SecretName) -> Result<SecretEntry> {
-        let input = DescribeSecret { secret_id: name.as_str() };
-        let body = self.client.send(call, "DescribeSecret", region_of(name)?.as_ref(), &input).await?;
-        body.json()
+        let home = region_of(name)?;
+        let input = |region: &Region| DescribeSecret { secret_id: spelled(name.as_str(), region) };
+        let answer = self.regions.ask(&self.client, call, "DescribeSecret", home.as_ref(), input).await?;
+        let mut entry: SecretEntry = answer.body.json()?;
+        entry.stands_for(answer.instead_of.as_ref());
+        Ok(entry)
     }
 
     /// What `InvalidRequestException` means, and whether the secret or only the version is missing, is just in the
@@ -210,13 +225,23 @@ impl Provider for SecretsManager {
     /// Asks for the metadata of a secret that is not there. `NotFound` and `Denied` both prove that Secrets Manager
     /// answers and knows who asks, so that no permission beyond reading values is needed.
     async fn check(&self, call: &Call) -> Result<()> {
-        let input = DescribeSecret { secret_id: ABSENT };
-        match self.client.send(call, "DescribeSecret", None, &input).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.operation() == Some(Operation::Login) => Err(error),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => Ok(()),
-            Err(error) => Err(error.during(Operation::Check)),
+        let input = DescribeSecret { secret_id: ABSENT.into() };
+        let mut failure = None;
+        // One region that answers is enough: it is the one that reads are answered from.
+        for region in self.regions.order(None) {
+            let Err(error) = self.client.send(call, "DescribeSecret", Some(&region), &input).await else {
+                return Ok(());
+            };
+            let is_answer = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied);
+            match error.operation() {
+                Some(Operation::Login) => return Err(error),
+                _ if is_answer => return Ok(()),
+                _ if !is_outage(&error) => return Err(error.during(Operation::Check)),
+                _ => failure = failure.or(Some(error)),
+            }
         }
+        let error = failure.unwrap_or_else(|| Error::new(ErrorKind::Internal, "no region was asked"));
+        Err(error.during(Operation::Check))
     }
 }
 

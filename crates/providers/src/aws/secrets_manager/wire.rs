@@ -1,5 +1,6 @@
 //! What Secrets Manager sends and answers, as its service model (2017-10-17) has it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use lockstep_core::{
@@ -11,12 +12,14 @@ use serde_json::value::RawValue;
 
 use super::super::arn::Arn;
 use super::super::endpoint::Service;
+use super::super::region::Region;
+use super::regions::spelled;
 use crate::body::{binary, next, or_default, text, unexpected};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct GetSecretValue<'a> {
-    pub(super) secret_id: &'a str,
+    pub(super) secret_id: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) version_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,15 +29,15 @@ pub(super) struct GetSecretValue<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct BatchGetSecretValue<'a> {
-    pub(super) secret_id_list: &'a [&'a str],
+    pub(super) secret_id_list: Vec<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) next_token: Option<String>,
+    pub(super) next_token: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct DescribeSecret<'a> {
-    pub(super) secret_id: &'a str,
+    pub(super) secret_id: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -91,6 +94,11 @@ pub(super) struct SecretValueEntry<'a> {
 }
 
 impl SecretValueEntry<'_> {
+    /// Gives the replica the identity of the secret in this region.
+    pub(super) fn stands_for(&mut self, region: Option<&Region>) {
+        stands_for(&mut self.arn, region);
+    }
+
     /// The secret, its value copied into memory that is wiped.
     ///
     /// # Errors
@@ -171,6 +179,11 @@ pub(super) struct SecretEntry {
 }
 
 impl SecretEntry {
+    /// Gives the replica the identity of the secret in this region.
+    pub(super) fn stands_for(&mut self, region: Option<&Region>) {
+        stands_for(&mut self.arn, region);
+    }
+
     pub(super) fn is_deleted(&self) -> bool {
         self.deleted_date.is_some()
     }
@@ -255,6 +268,12 @@ impl From<VersionEntry> for VersionInfo {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Rotated {
     pub(super) version_id: Option<String>,
+}
+
+fn stands_for(arn: &mut String, region: Option<&Region>) {
+    if let Some(region) = region {
+        *arn = spelled(arn, region).into_owned();
+    }
 }
 
 /// Canonical identity and friendly name of what AWS answered.
