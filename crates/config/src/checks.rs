@@ -1,6 +1,7 @@
 //! What no single value can say: ranges, addresses, and names that refer to one another. Everything wrong is listed.
 
 mod address;
+mod aws;
 mod vault;
 
 use std::time::Duration;
@@ -196,13 +197,10 @@ impl Checks<'_> {
         }
         match provider {
             Provider::AwsSecretsManager(settings) => {
-                self.address(&format!("{key}.endpoint"), settings.endpoint.as_deref(), settings.insecure);
-                self.tls(key, &settings.tls);
+                self.aws_login(key, &settings.login());
+                self.aws_regions(key, settings);
             }
-            Provider::AwsParameterStore(settings) => {
-                self.address(&format!("{key}.endpoint"), settings.endpoint.as_deref(), settings.insecure);
-                self.tls(key, &settings.tls);
-            }
+            Provider::AwsParameterStore(settings) => self.aws_login(key, &settings.login()),
             Provider::GcpSecretManager(settings) => {
                 for (name, address) in [
                     ("endpoint", &settings.endpoint),

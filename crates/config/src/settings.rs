@@ -35,12 +35,12 @@ use serde::{Deserialize, Serialize};
 pub use self::cache::{Cache, Freshness, Journal};
 pub use self::host::{Audit, AuditHits, AuditSinkKind, Auth, Aws, Listen, Log, LogFormat, LogLevel, Metrics, Trace};
 pub use self::provider::{
-    Addresses, AwsParameterStore, AwsSecretsManager, AzureAuth, AzureClientCertificate, AzureClientSecret, AzureCloud,
-    AzureKeyVault, AzureManagedIdentity, AzureWorkloadIdentity, CloudflareSecretsStore, Common, File, GcpAuth,
-    GcpDefault, GcpMetadata, GcpSecretManager, GcpServiceAccount, GcpTokenType, GcpWorkloadIdentity, Kubernetes,
-    KubernetesAuth, KubernetesInCluster, KubernetesKubeconfig, KubernetesToken, Lockstep, Mock, MockSecret, MockValue,
-    Need, Provider, Vault, VaultAppRole, VaultAuth, VaultAws, VaultCert, VaultJwt, VaultKubernetes, VaultMount,
-    VaultToken, VaultUserpass,
+    Addresses, AwsExternalId, AwsLogin, AwsParameterStore, AwsRole, AwsSecretsManager, AzureAuth,
+    AzureClientCertificate, AzureClientSecret, AzureCloud, AzureKeyVault, AzureManagedIdentity, AzureWorkloadIdentity,
+    CloudflareSecretsStore, Common, File, GcpAuth, GcpDefault, GcpMetadata, GcpSecretManager, GcpServiceAccount,
+    GcpTokenType, GcpWorkloadIdentity, Kubernetes, KubernetesAuth, KubernetesInCluster, KubernetesKubeconfig,
+    KubernetesToken, Lockstep, Mock, MockSecret, MockValue, Need, Provider, Vault, VaultAppRole, VaultAuth, VaultAws,
+    VaultCert, VaultJwt, VaultKubernetes, VaultMount, VaultToken, VaultUserpass,
 };
 pub use self::reach::{Context, Only, Tag, Word};
 pub use self::route::Route;

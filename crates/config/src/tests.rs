@@ -1,5 +1,6 @@
 //! What a person sees who has written something wrong, and what holds where nothing is written.
 
+mod aws;
 mod reach;
 
 use std::collections::BTreeMap;

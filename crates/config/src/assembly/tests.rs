@@ -100,6 +100,15 @@ fn what_a_provider_needs_and_has_not_is_said_at_start_with_its_place() {
             "[providers.g]\ntype = \"gcp-secret-manager\"\nproject = \"Acme\"",
             "lockstep.toml:1:1: `providers.g`: `project` is no project of Google Cloud; write its id, such as `acme-prod`",
         ),
+        (
+            "[providers.a]\ntype = \"aws-parameter-store\"\nregion = \"eu-west-1\"\nroles = [{ arn = \
+             \"arn:aws:iam::123456789012:role/r\", external_id = { env = \"GONE\" } }]",
+            "lockstep.toml:4:9: `providers.a.roles`: the variable GONE is not set; set it, or name another one",
+        ),
+        (
+            "[providers.a]\ntype = \"aws-secrets-manager\"\nregions = [\"eu-west-1\", \"cn-north-1\"]",
+            "lockstep.toml:1:1: `providers.a`: the AWS regions are of different partitions",
+        ),
     ] {
         let config = load(text, &[]).unwrap();
         let problems = config.assemble(&bench(&[]).ports).err().expect(text).to_string();
@@ -203,6 +212,46 @@ async fn nothing_is_sent_at_start_where_nothing_is_configured() {
     assert!(assembly.warnings.iter().any(|warning| warning.contains("there is no promise")), "{:?}", assembly.warnings);
     let with_journal = load("[freshness]\njournal = \"memory://\"", &[]).unwrap().assemble(&bench.ports).unwrap();
     assert!(with_journal.warnings.is_empty(), "{:?}", with_journal.warnings);
+}
+
+/// Break: compare nothing of a session but its settings, or make one for each provider.
+#[tokio::test]
+async fn providers_that_assume_the_same_roles_share_one_login() {
+    let mut bench = bench(&[("AWS_ACCESS_KEY_ID", "KEYS"), ("AWS_SECRET_ACCESS_KEY", "b")]);
+    let transport = FakeTransport::by(|request| {
+        let form = String::from_utf8_lossy(request.body());
+        let Some(id) = ["APP", "DATA"].into_iter().find(|id| form.contains(&format!("role%2F{id}&"))) else {
+            return Reply::new(400, r#"{"__type":"ResourceNotFoundException"}"#);
+        };
+        Reply::new(
+            200,
+            format!(
+                "<Credentials><AccessKeyId>{id}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t\
+                 </SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration></Credentials>"
+            ),
+        )
+    });
+    bench.ports.transports = Arc::new(OneTransport(transport.clone()));
+    let (app, data) = ("arn:aws:iam::123456789012:role/APP", "arn:aws:iam::123456789012:role/DATA");
+    let one = format!("region = \"eu-west-1\"\nrole = \"{app}\"\n");
+    let two = format!("region = \"eu-west-1\"\nroles = [{{ arn = \"{app}\" }}, {{ arn = \"{data}\" }}]\n");
+    let text = format!(
+        "[providers.a]\ntype = \"aws-secrets-manager\"\n{one}[providers.b]\ntype = \"aws-secrets-manager\"\n{two}\
+         [providers.c]\ntype = \"aws-secrets-manager\"\n{two}"
+    );
+    let assembly = load(&text, &[]).unwrap().assemble(&bench.ports).unwrap();
+    let call = lockstep_testkit::call(&bench.clock);
+    for alias in ["a", "b", "c"] {
+        let ask = Ask { alias: Some(Alias::parse(alias).unwrap()), ..ask("db/creds") };
+        assert!(assembly.resolver.get(&call, &Principal::new("test"), &ask).await.is_err());
+    }
+    let signer = |request: &http::Request<bytes::Bytes>| {
+        let text = request.headers()["authorization"].to_str().unwrap().to_owned();
+        text.split_once("Credential=").unwrap().1.split('/').next().unwrap().to_owned()
+    };
+    let signers: Vec<_> = transport.requests().iter().map(signer).collect();
+    // The keys and the first role log in once each, before the reads of `a` and of `b` and `c`.
+    assert_eq!(signers, ["KEYS", "APP", "APP", "DATA", "DATA"]);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use lockstep_core::MAX_MEMBERS;
 
-pub use self::aws::{AwsParameterStore, AwsSecretsManager};
+pub use self::aws::{AwsExternalId, AwsLogin, AwsParameterStore, AwsRole, AwsSecretsManager};
 pub use self::azure::{
     AzureAuth, AzureClientCertificate, AzureClientSecret, AzureCloud, AzureKeyVault, AzureManagedIdentity,
     AzureWorkloadIdentity,

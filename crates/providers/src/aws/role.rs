@@ -132,11 +132,11 @@ impl Role {
         }
     }
 
-    /// The role of a chain at this place, counted from 0.
+    /// Whether it can stand at this place of a chain, counted from 0.
     ///
     /// # Errors
     /// `Config` when the chain is too long, or the role's sessions are longer than AWS allows there.
-    pub(crate) fn at(&self, place: usize) -> Result<()> {
+    pub fn stands_at(&self, place: usize) -> Result<()> {
         if place >= MAX_ROLES {
             return Err(wrong("there are more than five roles in a row; assume the last one from nearer by"));
         }

@@ -114,7 +114,7 @@ impl Session {
     /// `Config` when five roles were assumed already, or when the role's sessions are longer than the hour that AWS
     /// allows for a role that is assumed with another role's credentials.
     pub fn assume(self: &Arc<Self>, role: &Role) -> Result<Arc<Self>> {
-        role.at(self.roles)?;
+        role.stands_at(self.roles)?;
         let source = Source::Role(AssumedRole {
             base: Arc::clone(&self.credentials),
             role: role.clone(),

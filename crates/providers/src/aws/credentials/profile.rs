@@ -172,7 +172,7 @@ impl Plan {
         roles.reverse();
         let before = usize::from(matches!(first, First::WebIdentity { .. }));
         for (place, role) in roles.iter().enumerate() {
-            role.at(before + place).map_err(|error| error.during(Operation::Login))?;
+            role.stands_at(before + place).map_err(|error| error.during(Operation::Login))?;
         }
         Ok(Some(Self { first, roles }))
     }
