@@ -9,6 +9,8 @@
 mod chained;
 #[path = "aws_moto/contract.rs"]
 mod contract;
+#[path = "aws_moto/roles.rs"]
+mod roles;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -16,7 +18,7 @@ use std::time::{Duration, SystemTime};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use lockstep_core::{
     Call, Clock, Encoding, ErrorKind, Filter, Limits, MAX_MEMBERS, Page, Payload, Provider, Secret, SecretName,
     Selector, TlsProfile, Transport, Transports,
@@ -87,12 +89,19 @@ impl Aws {
     /// What only an administrator does: a call that no provider makes.
     async fn admin(&self, service: &str, target: &str, input: Value) -> Value {
         let host = self.server.url.trim_start_matches("http://");
-        let mut request = Request::post(format!("{}/", self.server.url))
+        let request = Request::post(format!("{}/", self.server.url))
             .header("host", host)
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", target)
             .body(Bytes::from(input.to_string()))
             .unwrap();
+        let answer = self.signed(service, request).await;
+        assert!(answer.status().is_success(), "{target}: {answer:?}");
+        serde_json::from_slice(answer.body()).unwrap_or_default()
+    }
+
+    /// Sends a request with the administrator's signature.
+    async fn signed(&self, service: &str, mut request: Request<Bytes>) -> Response<Bytes> {
         let identity =
             aws_credential_types::Credentials::new(&self.server.key_id, &self.server.secret_key, None, None, "test")
                 .into();
@@ -112,9 +121,7 @@ impl Aws {
         let (instructions, _) = sign(signable, &params).unwrap().into_parts();
         instructions.apply_to_request_http1x(&mut request);
         let limits = Limits { time: Duration::from_secs(20), response_bytes: 1 << 20, members: MAX_MEMBERS };
-        let answer = self.ports.transport.send(request, limits).await.unwrap();
-        assert!(answer.status().is_success(), "{target}: {answer:?}");
-        serde_json::from_slice(answer.body()).unwrap_or_default()
+        self.ports.transport.send(request, limits).await.unwrap()
     }
 
     async fn secret(&self, operation: &str, input: Value) -> Value {

@@ -15,7 +15,7 @@ use super::{Aws, name};
 
 /// Cuts pages by itself: moto does not look at `MaxResults` and answers longer ones than were asked for. So moto can show
 /// the rest of the contract; ministack shows the pages.
-struct Cut<P>(P);
+pub(super) struct Cut<P>(pub(super) P);
 
 impl<P: Provider> Cut<P> {
     fn part<T>(all: Vec<T>, page: &Page) -> Paged<T> {
@@ -165,14 +165,14 @@ impl Harness for Secrets {
     }
 }
 
-struct Parameters {
+pub(super) struct Parameters {
     aws: Aws,
     provider: Box<dyn Provider>,
     prefix: String,
 }
 
 impl Parameters {
-    fn on(aws: Aws, provider: Box<dyn Provider>) -> Self {
+    pub(super) fn on(aws: Aws, provider: Box<dyn Provider>) -> Self {
         Self { provider, prefix: format!("/{}/", unique("contract")), aws }
     }
 }
