@@ -83,7 +83,7 @@ impl Role {
     /// `Config` when the text has not 2 to 1224 letters, digits and `_+=,.@:/-`.
     pub fn external_id(mut self, id: ExternalId) -> Result<Self> {
         if let ExternalId::Text(text) = &id {
-            checked(text).map_err(|_| wrong(EXTERNAL_ID))?;
+            checked(text).map_err(|()| wrong(EXTERNAL_ID))?;
         }
         self.external_id = Some(id);
         Ok(self)
@@ -126,7 +126,7 @@ impl Role {
                 let value = credential.read(env, files).map_err(|error| error.during(Operation::Login))?;
                 let text = value.expose_text().unwrap_or_default();
                 checked(text)
-                    .map_err(|_| Error::new(ErrorKind::Unauthenticated, EXTERNAL_ID).during(Operation::Login))?;
+                    .map_err(|()| Error::new(ErrorKind::Unauthenticated, EXTERNAL_ID).during(Operation::Login))?;
                 Ok(Some(text.to_owned()))
             }
         }

@@ -167,15 +167,14 @@ impl fmt::Debug for Session {
 
 fn region(settings: &SessionSettings, ports: &Ports) -> Result<Region> {
     let from_env = || ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|variable| ports.env.var(variable));
-    let text = match settings.region.clone().or_else(from_env) {
-        Some(text) => text,
-        None => {
-            let (name, _) = chosen(settings.profile.as_deref(), &*ports.env);
-            let shared = SharedFiles::config(&*ports.env, &*ports.files)?;
-            let region = shared.profile(&name).get("region").map(str::to_owned);
-            let missing = "AWS has no region; set `region`, or the variable AWS_REGION";
-            region.ok_or_else(|| Error::new(ErrorKind::Config, missing))?
-        }
+    let text = if let Some(text) = settings.region.clone().or_else(from_env) {
+        text
+    } else {
+        let (name, _) = chosen(settings.profile.as_deref(), &*ports.env);
+        let shared = SharedFiles::config(&*ports.env, &*ports.files)?;
+        let region = shared.profile(&name).get("region").map(str::to_owned);
+        let missing = "AWS has no region; set `region`, or the variable AWS_REGION";
+        region.ok_or_else(|| Error::new(ErrorKind::Config, missing))?
     };
     Region::parse(&text)
         .ok_or_else(|| Error::new(ErrorKind::Config, "the AWS region is not one; write it like `eu-west-1`"))
