@@ -38,6 +38,7 @@ impl JsonClient {
     }
 
     /// What one call may take.
+    #[cfg(feature = "aws-secrets-manager")]
     pub(crate) fn time(&self) -> Duration {
         self.limits.time
     }
