@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockstep_core::{Env, Error, ErrorKind, Files, Operation, Result};
+use lockstep_core::{Env, Error, ErrorKind, Files, Operation, Result, SecretValue};
 
 use crate::Credential;
 
@@ -118,16 +118,16 @@ impl Role {
     }
 
     /// The external id, as it is now.
-    pub(crate) fn read_external_id(&self, env: &dyn Env, files: &dyn Files) -> Result<Option<String>> {
+    pub(crate) fn read_external_id(&self, env: &dyn Env, files: &dyn Files) -> Result<Option<SecretValue>> {
         match &self.external_id {
             None => Ok(None),
-            Some(ExternalId::Text(text)) => Ok(Some(text.to_string())),
+            Some(ExternalId::Text(text)) => Ok(Some((&**text).into())),
             Some(ExternalId::From(credential)) => {
                 let value = credential.read(env, files).map_err(|error| error.during(Operation::Login))?;
                 let text = value.expose_text().unwrap_or_default();
                 checked(text)
                     .map_err(|()| Error::new(ErrorKind::Unauthenticated, EXTERNAL_ID).during(Operation::Login))?;
-                Ok(Some(text.to_owned()))
+                Ok(Some(value))
             }
         }
     }

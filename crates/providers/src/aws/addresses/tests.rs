@@ -1,3 +1,6 @@
+use std::path::Path;
+
+use lockstep_core::{FileContent, FileStamp};
 use lockstep_testkit::{TestEnv, TestFiles};
 
 use super::*;
@@ -107,4 +110,33 @@ fn sts_is_asked_in_the_region_unless_the_legacy_way_is_wanted() {
     }
     let error = find(&[("AWS_STS_REGIONAL_ENDPOINTS", "global")], "", Wanted::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
+}
+
+/// No file may be read.
+struct Unreadable;
+
+impl Files for Unreadable {
+    fn read(&self, _path: &Path, _limit: usize) -> Result<FileContent> {
+        Err(Error::new(ErrorKind::Denied, "told to"))
+    }
+
+    fn stamp(&self, _path: &Path) -> Result<FileStamp> {
+        Err(Error::new(ErrorKind::Denied, "told to"))
+    }
+}
+
+/// In Lambda the home folder may be another user's, and nobody needs a file of it.
+/// Break: leave out either half of the condition in `Addresses::find`.
+#[test]
+fn a_config_file_that_nobody_asked_for_need_not_be_readable() {
+    for (vars, profile, works) in [
+        (&[("HOME", "/h")][..], None, true),
+        (&[("HOME", "/h"), ("AWS_PROFILE", "team")][..], None, false),
+        (&[("HOME", "/h")][..], Some("team"), false),
+        (&[("AWS_CONFIG_FILE", "/c")][..], None, false),
+    ] {
+        let wanted = Wanted { profile, ..Wanted::default() };
+        let found = Addresses::find(&wanted, &*TestEnv::of(vars), &Unreadable);
+        assert_eq!(found.is_ok(), works, "{vars:?} {profile:?}");
+    }
 }

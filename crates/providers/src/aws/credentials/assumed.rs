@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lockstep_core::{Call, Env, Files, Result, Retry};
+use lockstep_core::{Call, Env, Files, Result, Retry, SecretValue};
 
 use super::super::errors::{Remedy, Verdict};
 use super::super::role::Role;
@@ -48,7 +48,7 @@ impl LoginSource for AssumedRole {
     async fn log_in(&self, call: &Call) -> Result<Granted<Credentials>> {
         let external_id = self.role.read_external_id(&*self.env, &*self.files)?;
         let base = self.base.get(call).await?;
-        let assumed = assume(&self.sts, call, &self.role, external_id.as_deref(), &base.credential).await;
+        let assumed = assume(&self.sts, call, &self.role, external_id.as_ref(), &base.credential).await;
         let credential = assumed.map_err(|Verdict { error, remedy }| match remedy {
             Remedy::None => error,
             Remedy::CorrectClock => error.retry(Retry::OnceWithFreshCredentials),
@@ -66,12 +66,12 @@ pub(super) async fn assume(
     sts: &Sts,
     call: &Call,
     role: &Role,
-    external_id: Option<&str>,
+    external_id: Option<&SecretValue>,
     signer: &Credentials,
 ) -> Result<Credentials, Verdict> {
     let seconds = role.lifetime().as_secs().to_string();
     let mut fields = vec![("RoleArn", role.arn()), ("RoleSessionName", role.name()), ("DurationSeconds", &seconds)];
-    fields.extend(external_id.map(|id| ("ExternalId", id)));
+    fields.extend(external_id.and_then(SecretValue::expose_text).map(|id| ("ExternalId", id)));
     let body = sts.ask(call, "AssumeRole", &fields, Some(signer)).await?;
     granted(&body).map_err(of_login)
 }

@@ -5,6 +5,7 @@
 //! the machine.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +20,6 @@ use super::imds::InstanceMetadata;
 use super::{CredentialSource, Credentials, refused, web_identity};
 use crate::Ports;
 use crate::aws::sts::Sts;
-use std::sync::Arc;
 
 /// Keys that make a profile one that we can't follow, with what they stand for.
 const UNSUPPORTED: [(&str, &str); 5] = [
@@ -62,7 +62,7 @@ impl CredentialSource for Profile {
         for role in &plan.roles {
             let external_id = role.read_external_id(&*self.ports.env, &*self.ports.files)?;
             // What it is assumed with was loaded a moment ago and is kept nowhere: there is nothing to drop.
-            let assumed = assume(&self.sts, call, role, external_id.as_deref(), &credentials).await;
+            let assumed = assume(&self.sts, call, role, external_id.as_ref(), &credentials).await;
             credentials = assumed.map_err(|verdict| verdict.error)?;
         }
         Ok(Some(credentials))
