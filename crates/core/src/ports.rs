@@ -117,6 +117,14 @@ pub trait Files: Send + Sync {
 
     /// What changes when a file changes, without reading it.
     fn stamp(&self, path: &Path) -> Result<FileStamp>;
+
+    /// Writes these bytes to the end of a file, all of them or none; makes the file, for its owner alone (mode 0600),
+    /// when it is not there. Several processes may append to one file: none writes into another's bytes.
+    ///
+    /// # Errors
+    /// `Config` when the path is a symbolic link or no regular file, when others may open the file, or when it belongs
+    /// to another user.
+    fn append(&self, path: &Path, bytes: &[u8]) -> Result<()>;
 }
 
 /// A file that was read. The bytes are wiped on drop.

@@ -1,17 +1,18 @@
-//! [`LocalFiles`]: whole small files, read with a limit. Nothing here writes.
+//! [`LocalFiles`]: whole small files, read with a limit, and files that grow at their end. Nothing else is written.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use lockstep_core::{Error, ErrorKind, FileContent, FileStamp, Files, Result, UnixMillis};
-use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::fs::{FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 /// The file system of this host.
 ///
-/// Only regular files are read; symbolic links are followed, since Kubernetes mounts secrets through them.
+/// Only regular files are read; symbolic links are followed, since Kubernetes mounts secrets through them. What is
+/// written to is never found through a link.
 ///
 /// # Errors
 /// `NotFound` (no such file), `Denied` (permissions), `Config` (a directory, device, socket or pipe), `TooLarge`
@@ -32,6 +33,36 @@ impl Files for LocalFiles {
 
     fn stamp(&self, path: &Path) -> Result<FileStamp> {
         stamp(path, &rustix::fs::stat(path).map_err(|errno| failed("read", path, errno))?)
+    }
+
+    fn append(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let flags = OFlags::WRONLY
+            | OFlags::APPEND
+            | OFlags::CREATE
+            | OFlags::NOFOLLOW
+            | OFlags::CLOEXEC
+            | OFlags::NONBLOCK
+            | OFlags::NOCTTY;
+        let file = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| match errno {
+            Errno::LOOP => refused(path, "is a symbolic link; name the file itself"),
+            errno => failed("write to", path, errno),
+        })?;
+        // Held until the file is closed: another process waits its turn, and finds whole lines.
+        rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|errno| failed("lock", path, errno))?;
+        let before = stamp(path, &rustix::fs::fstat(&file).map_err(|errno| failed("write to", path, errno))?)?;
+        if before.mode & 0o077 != 0 {
+            return Err(refused(path, "may be opened by others; run `chmod 600` on it"));
+        }
+        if !before.own {
+            return Err(refused(path, "belongs to another user; run `chown` on it"));
+        }
+        let mut file = File::from(file);
+        file.write_all(bytes).map_err(|error| {
+            // A full disk takes a part: that part goes again, or what comes next would be written into it.
+            let undone = rustix::fs::ftruncate(&file, before.len).err();
+            let errno = undone.or_else(|| Errno::from_io_error(&error)).unwrap_or(Errno::IO);
+            failed("write to", path, errno)
+        })
     }
 }
 
@@ -92,6 +123,10 @@ fn stamp(path: &Path, stat: &Stat) -> Result<FileStamp> {
     })
 }
 
+fn refused(path: &Path, why: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("{} {why}", path.display()))
+}
+
 fn failed(what: &str, path: &Path, errno: Errno) -> Error {
     let path = path.display();
     match errno {
@@ -99,7 +134,7 @@ fn failed(what: &str, path: &Path, errno: Errno) -> Error {
             Error::new(ErrorKind::NotFound, format!("there is no file {path}; check the path"))
         }
         Errno::ACCESS | Errno::PERM => {
-            let message = format!("may not {what} {path}; give the user of this process the right to read it");
+            let message = format!("may not {what} {path}; give the user of this process the right to");
             Error::new(ErrorKind::Denied, message)
         }
         Errno::LOOP | Errno::NAMETOOLONG => {

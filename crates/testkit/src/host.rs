@@ -63,6 +63,7 @@ impl Env for TestEnv {
 pub struct TestFiles {
     files: Mutex<BTreeMap<PathBuf, TestFile>>,
     writes: AtomicU64,
+    full: Mutex<Option<ErrorKind>>,
 }
 
 #[derive(Debug, Clone)]
@@ -82,18 +83,29 @@ impl TestFiles {
     /// Writes a file. Its stamp changes with every write, however fast they follow each other, and whatever was there
     /// before.
     pub fn write(&self, path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
-        let bytes = bytes.as_ref().to_vec();
+        self.put(path.as_ref(), bytes.as_ref(), false);
+    }
+
+    /// Every [`Files::append`] fails like this from now on; with `None`, none does.
+    pub fn fail_appends(&self, kind: Option<ErrorKind>) {
+        *locked(&self.full) = kind;
+    }
+
+    fn put(&self, path: &Path, bytes: &[u8], append: bool) {
         let nth = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
         let modified = crate::clock::START.plus(Duration::from_millis(nth));
         let mut files = locked(&self.files);
-        let file = files.entry(path.as_ref().to_owned()).or_insert_with(|| TestFile {
+        let file = files.entry(path.to_owned()).or_insert_with(|| TestFile {
             bytes: Vec::new(),
             stamp: FileStamp { modified, len: 0, identity: (1, nth), mode: 0o600, own: true },
             reads: 0,
         });
-        file.stamp.len = bytes.len() as u64;
+        if !append {
+            file.bytes.clear();
+        }
+        file.bytes.extend_from_slice(bytes);
+        file.stamp.len = file.bytes.len() as u64;
         file.stamp.modified = modified;
-        file.bytes = bytes;
     }
 
     /// Removes a file.
@@ -127,6 +139,17 @@ impl Files for TestFiles {
 
     fn stamp(&self, path: &Path) -> Result<FileStamp> {
         locked(&self.files).get(path).map(|file| file.stamp).ok_or_else(|| missing(path))
+    }
+
+    fn append(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        if let Some(kind) = *locked(&self.full) {
+            return Err(Error::new(kind, format!("can't write to {}: the test said so", path.display())));
+        }
+        if locked(&self.files).get(path).is_some_and(|file| file.stamp.mode & 0o077 != 0 || !file.stamp.own) {
+            return Err(Error::new(ErrorKind::Config, format!("{} may be opened by others", path.display())));
+        }
+        self.put(path, bytes, true);
+        Ok(())
     }
 }
 

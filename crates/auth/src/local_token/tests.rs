@@ -34,6 +34,10 @@ impl Files for Host {
     fn stamp(&self, _: &Path) -> Result<FileStamp> {
         Ok(FileStamp { modified: UnixMillis(0), len: 0, identity: (0, 0), mode: 0o600, own: true })
     }
+
+    fn append(&self, _: &Path, _: &[u8]) -> Result<()> {
+        Err(Error::new(ErrorKind::Unsupported, "nothing is written here"))
+    }
 }
 
 struct Counting;

@@ -74,3 +74,50 @@ fn a_symbolic_link_is_followed_and_a_loop_is_an_error() {
     std::os::unix::fs::symlink(&looped, &looped).unwrap();
     assert_eq!(LocalFiles.read(&looped, 10).unwrap_err().kind(), ErrorKind::Config);
 }
+
+/// Break: leave `CREATE` its default mode, `APPEND` out, or one of the checks in `append`.
+#[test]
+fn what_is_appended_stands_in_a_file_of_ones_own_and_in_no_other() {
+    let (folder, open) = file(b"open to others");
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let path = folder.path().join("made");
+    LocalFiles.append(&path, b"one\n").unwrap();
+    LocalFiles.append(&path, b"two\n").unwrap();
+    let read = LocalFiles.read(&path, 100).unwrap();
+    assert_eq!((read.bytes.as_slice(), read.stamp.mode), (b"one\ntwo\n".as_slice(), 0o600));
+
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let nowhere = folder.path().join("none").join("file");
+    for (path, kind) in [
+        (open.as_path(), ErrorKind::Config),
+        (&link, ErrorKind::Config),
+        (folder.path(), ErrorKind::Unavailable),
+        (Path::new("/dev/full"), ErrorKind::Config),
+        (&nowhere, ErrorKind::NotFound),
+    ] {
+        assert_eq!(LocalFiles.append(path, b"three").unwrap_err().kind(), kind, "{}", path.display());
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
+    assert_eq!(std::fs::read(&open).unwrap(), b"open to others");
+}
+
+/// Break: leave the lock of `append` out, and write in two pieces.
+#[test]
+fn what_many_append_at_once_is_there_whole() {
+    let (_folder, path) = file(b"");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::thread::scope(|scope| {
+        for writer in 0..4_u8 {
+            let path = &path;
+            scope.spawn(move || {
+                let mut line = vec![b'a' + writer; 5000];
+                line.push(b'\n');
+                (0..25).for_each(|_| LocalFiles.append(path, &line).unwrap());
+            });
+        }
+    });
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(written.lines().count(), 100);
+    assert!(written.lines().all(|line| line.len() == 5000 && line.bytes().all(|byte| byte == line.as_bytes()[0])));
+}

@@ -232,6 +232,10 @@ impl Files for Counting {
     fn stamp(&self, path: &Path) -> Result<lockstep_core::FileStamp> {
         LocalFiles.stamp(path)
     }
+
+    fn append(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        LocalFiles.append(path, bytes)
+    }
 }
 
 #[test]

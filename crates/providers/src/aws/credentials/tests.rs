@@ -77,6 +77,10 @@ impl Files for Unreadable {
     fn stamp(&self, _path: &Path) -> Result<FileStamp> {
         Err(Error::new(self.0, "told to"))
     }
+
+    fn append(&self, _path: &Path, _bytes: &[u8]) -> Result<()> {
+        Err(Error::new(self.0, "told to"))
+    }
 }
 
 #[tokio::test]
