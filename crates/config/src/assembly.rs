@@ -200,9 +200,14 @@ impl Config {
             warnings.push("there are several providers and no routes: only `alias://name` finds a secret".to_owned());
         }
         for (alias, provider) in &settings.providers {
-            if matches!(provider, settings::Provider::Mock(_)) {
-                warnings.push(format!("`{}` is a mock: its secrets are made up", alias.0));
-            }
+            let alone = match provider {
+                settings::Provider::Mock(_) => Some("is a mock: its secrets are made up"),
+                settings::Provider::Record(_) => Some("is recorded: every value that it answers goes into a file"),
+                settings::Provider::Replay(_) => Some("is a replay: its secrets were recorded"),
+                settings::Provider::DryRun(_) => Some("is a dry run: its secrets are placeholders"),
+                _ => None,
+            };
+            warnings.extend(alone.map(|what| format!("`{}` {what}", alias.0)));
             if let settings::Provider::Kubernetes(kubernetes) = provider
                 && kubernetes.watch
                 && settings.freshness.journal.is_none()

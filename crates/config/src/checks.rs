@@ -10,7 +10,7 @@ use lockstep_core::{Context, ErrorKind, Template, Ttl};
 
 use crate::problem::Problem;
 use crate::settings::{
-    AzureAuth, AzureKeyVault, Kubernetes, KubernetesAuth, MockSecret, Provider, Settings, Tls, Upstream,
+    AliasName, AzureAuth, AzureKeyVault, Kubernetes, KubernetesAuth, MockSecret, Provider, Settings, Tls, Upstream,
 };
 use crate::suggestion::hint;
 use crate::tree::Node;
@@ -30,6 +30,7 @@ pub(crate) fn check(settings: &Settings, tree: &Node, aliases: &[String], proble
     checks.routes(settings, aliases);
     for (alias, provider) in &settings.providers {
         checks.provider(&format!("providers.{}", alias.0), provider);
+        checks.around(settings, alias, provider, aliases);
     }
     for (index, reference) in settings.prefetch.iter().enumerate() {
         if let Some(alias) = &reference.parsed.alias {
@@ -181,6 +182,34 @@ impl Checks<'_> {
         self.wrong(key, format!("there is no provider `{alias}`{hint}"));
     }
 
+    /// A provider around another one: that one is there, and the way through them ends.
+    fn around(&mut self, settings: &Settings, alias: &AliasName, provider: &Provider, aliases: &[String]) {
+        let key = format!("providers.{}.of", alias.0);
+        let Some(of) = provider.of() else { return };
+        self.alias(&key, of.0.as_str(), aliases);
+        let inner = |of: &AliasName| settings.providers.get(of).and_then(Provider::of);
+        let way: Vec<_> = std::iter::successors(Some(of), |of| inner(of)).take(settings.providers.len()).collect();
+        if of == alias {
+            let others = aliases.iter().map(String::as_str).filter(|other| *other != alias.0.as_str());
+            let hint = hint("", others);
+            self.wrong(&key, format!("`{}` can't be made around itself{hint}", alias.0));
+        } else if way.contains(&alias) {
+            let way: Vec<_> = way.iter().map(|of| format!("`{}`", of.0)).collect();
+            let message = format!(
+                "`{}` would be made around itself, by way of {}; name a provider of another type",
+                alias.0,
+                way.join(", ")
+            );
+            self.wrong(&key, message);
+        }
+    }
+
+    fn path(&mut self, key: &str, path: &std::path::Path, such_as: &str) {
+        if path.as_os_str().is_empty() {
+            self.wrong(key, format!("the path is empty; write for example `{such_as}`"));
+        }
+    }
+
     fn provider(&mut self, key: &str, provider: &Provider) {
         let common = provider.common();
         if let Some(ttl) = common.ttl {
@@ -228,13 +257,15 @@ impl Checks<'_> {
                 self.tls(key, &settings.tls);
             }
             Provider::File(settings) => {
-                if settings.path.as_os_str().is_empty() {
-                    self.wrong(&format!("{key}.path"), "the path is empty; write for example `secrets.yaml`");
-                }
+                self.path(&format!("{key}.path"), &settings.path, "secrets.yaml");
                 self.period(&format!("{key}.poll"), settings.poll, MILLIS(10), HOURS(1));
             }
             // What is bound is for the host to say.
             Provider::CloudflareSecretsStore(_) => {}
+            Provider::Record(settings) => self.path(&format!("{key}.file"), &settings.file, "trace.lockstep"),
+            Provider::Replay(settings) => self.path(&format!("{key}.file"), &settings.file, "trace.lockstep"),
+            // What it is made around has checks of its own.
+            Provider::DryRun(_) => {}
             Provider::Mock(settings) => {
                 self.period(&format!("{key}.delay"), settings.delay, ZERO, HOURS(1));
                 for (name, secret) in &settings.secrets {

@@ -3,14 +3,12 @@
 //! A JSON parser unescapes strings in buffers of its own and leaves them behind. So secret members are kept as raw
 //! JSON that borrows from the body, and unescaped here into memory that is wiped.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use lockstep_core::{Error, ErrorKind, Result, SecretValue};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
 
+use crate::binary::decoded;
 use crate::wiped::{unescape, wiped};
 
 /// The bytes of an answer. They are wiped on drop when nobody else holds them.
@@ -67,12 +65,7 @@ pub(crate) fn text(raw: &RawValue) -> Result<SecretValue> {
 
 /// The bytes of a raw JSON string of base64.
 pub(crate) fn binary(raw: &RawValue) -> Result<SecretValue> {
-    let text = text(raw)?;
-    let mut bytes = Zeroizing::new(vec![0; text.len().div_ceil(4) * 3]);
-    let length = STANDARD
-        .decode_slice(text.expose(), &mut bytes)
-        .map_err(|_| unexpected("has a binary secret that is no base64"))?;
-    Ok(SecretValue::from(&bytes[..length]))
+    decoded(text(raw)?.expose()).ok_or_else(|| unexpected("has a binary secret that is no base64"))
 }
 
 #[cfg(test)]

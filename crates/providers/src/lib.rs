@@ -22,14 +22,18 @@ pub mod kubernetes;
 pub mod lockstep;
 #[cfg(feature = "mock")]
 pub mod mock;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 #[cfg(feature = "vault")]
 pub mod vault;
 
 #[cfg(any(feature = "kubernetes", feature = "lockstep", feature = "vault"))]
 mod address;
+#[cfg(any(feature = "remote", feature = "simulation"))]
+mod binary;
 #[cfg(feature = "remote")]
 mod body;
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "remote", feature = "simulation"))]
 mod credential;
 #[cfg(feature = "remote")]
 mod exchange;
@@ -50,7 +54,7 @@ mod oauth;
     feature = "vault"
 ))]
 mod paging;
-#[cfg(any(feature = "file", feature = "lockstep", feature = "mock"))]
+#[cfg(any(feature = "file", feature = "lockstep", feature = "mock", feature = "simulation"))]
 mod payload;
 #[cfg(feature = "remote")]
 mod ports;
@@ -63,7 +67,7 @@ mod wiped;
 #[cfg(any(feature = "file", feature = "kubernetes"))]
 mod yaml;
 
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "remote", feature = "simulation"))]
 pub use self::credential::Credential;
 #[cfg(feature = "remote")]
 pub use self::ports::Ports;

@@ -4,6 +4,8 @@
 mod aws;
 #[cfg(feature = "azure-key-vault")]
 mod azure;
+#[cfg(any(feature = "remote", feature = "simulation"))]
+mod credential;
 #[cfg(feature = "gcp-secret-manager")]
 mod gcp;
 #[cfg(feature = "kubernetes")]
@@ -15,6 +17,8 @@ mod missing;
 mod mock;
 #[cfg(feature = "remote")]
 mod remote;
+#[cfg(feature = "simulation")]
+mod simulation;
 #[cfg(feature = "vault")]
 mod vault;
 
@@ -132,6 +136,12 @@ fn make(config: &Config, ports: &Ports, logins: &mut Logins, alias: &Alias, prov
             use lockstep_providers::mock::MockProvider;
             Ok((Arc::new(MockProvider::new(mock::settings(alias, settings))?), None))
         }
+        #[cfg(feature = "simulation")]
+        Provider::Record(settings) => simulation::record(config, ports, logins, settings),
+        #[cfg(feature = "simulation")]
+        Provider::Replay(settings) => simulation::replay(config, ports, settings),
+        #[cfg(feature = "simulation")]
+        Provider::DryRun(settings) => simulation::dry_run(config, ports, logins, settings),
         #[expect(clippy::allow_attributes, reason = "which arms are there depends on the features")]
         #[allow(unreachable_patterns, reason = "which arms are there depends on the features")]
         other => {

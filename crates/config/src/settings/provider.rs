@@ -9,6 +9,7 @@ mod kubernetes;
 mod lockstep;
 mod mock;
 mod shape;
+mod simulation;
 mod tagged;
 mod vault;
 
@@ -29,12 +30,13 @@ pub use self::gcp::{
 pub use self::kubernetes::{Kubernetes, KubernetesAuth, KubernetesInCluster, KubernetesKubeconfig, KubernetesToken};
 pub use self::lockstep::Lockstep;
 pub use self::mock::{Mock, MockSecret, MockValue};
+pub use self::simulation::{DryRun, Placeholder, Record, Replay};
 use self::tagged::tagged;
 pub use self::vault::{
     Addresses, Vault, VaultAppRole, VaultAuth, VaultAws, VaultCert, VaultJwt, VaultKubernetes, VaultMount, VaultToken,
     VaultUserpass,
 };
-use super::{Credential, Only, Tls, Upstream};
+use super::{AliasName, Credential, Only, Tls, Upstream};
 use crate::units::Period;
 
 tagged! {
@@ -60,6 +62,12 @@ tagged! {
         File(File) = "file",
         /// Made-up secrets and failures, for tests.
         Mock(Mock) = "mock",
+        /// Another provider, recorded.
+        Record(Record) = "record",
+        /// A recording.
+        Replay(Replay) = "replay",
+        /// Another provider, never asked.
+        DryRun(DryRun) = "dry-run",
     }
 }
 
@@ -105,6 +113,18 @@ impl Provider {
             Self::Kubernetes(settings) => settings.common(),
             Self::File(settings) => settings.common(),
             Self::Mock(settings) => settings.common(),
+            Self::Record(settings) => settings.common(),
+            Self::Replay(settings) => settings.common(),
+            Self::DryRun(settings) => settings.common(),
+        }
+    }
+
+    /// The provider that it is made around, if it is.
+    pub(crate) fn of(&self) -> Option<&AliasName> {
+        match self {
+            Self::Record(settings) => Some(&settings.of),
+            Self::DryRun(settings) => Some(&settings.of),
+            _ => None,
         }
     }
 }

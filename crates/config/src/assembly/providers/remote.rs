@@ -1,13 +1,14 @@
-//! What every provider has that asks a server: its way out, and where its credentials are read from.
+//! What every provider has that asks a server: its way out.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use lockstep_core::{Pem, Result, TlsProfile};
-use lockstep_providers::{Credential, Ports as ProviderPorts};
+use lockstep_providers::Ports as ProviderPorts;
 
+pub(super) use super::credential::credential;
 use super::{Config, Ports};
-use crate::settings::{self, Tls};
+use crate::settings::Tls;
 
 /// The ports of a provider with this TLS profile.
 pub(super) fn ports(ports: &Ports, tls: &TlsProfile) -> Result<ProviderPorts> {
@@ -28,13 +29,5 @@ pub(super) fn profile(config: &Config, tls: &Tls) -> TlsProfile {
     TlsProfile {
         ca: tls.ca_file.as_ref().map(pem),
         client: tls.client_cert.as_ref().zip(tls.client_key.as_ref()).map(|(cert, key)| (pem(cert), pem(key))),
-    }
-}
-
-/// A credential, its path as the configuration's folder has it.
-pub(super) fn credential(config: &Config, credential: &settings::Credential) -> Credential {
-    match credential {
-        settings::Credential::Env(name) => Credential::Env(name.as_str().into()),
-        settings::Credential::File(path) => Credential::File(config.path(path).into_boxed_path()),
     }
 }
