@@ -20,4 +20,5 @@ mod openbao_lease;
 mod outage;
 mod outbound;
 mod rotation;
+mod simulation;
 mod unix_socket;

@@ -193,8 +193,8 @@ impl Checks<'_> {
             let others = aliases.iter().map(String::as_str).filter(|other| *other != alias.0.as_str());
             let hint = hint("", others);
             self.wrong(&key, format!("`{}` can't be made around itself{hint}", alias.0));
-        } else if way.contains(&alias) {
-            let way: Vec<_> = way.iter().map(|of| format!("`{}`", of.0)).collect();
+        } else if let Some(end) = way.iter().position(|of| *of == alias) {
+            let way: Vec<_> = way[..end].iter().map(|of| format!("`{}`", of.0)).collect();
             let message = format!(
                 "`{}` would be made around itself, by way of {}; name a provider of another type",
                 alias.0,

@@ -37,10 +37,11 @@ pub use self::host::{Audit, AuditHits, AuditSinkKind, Auth, Aws, Listen, Log, Lo
 pub use self::provider::{
     Addresses, AwsExternalId, AwsLogin, AwsParameterStore, AwsRole, AwsSecretsManager, AzureAuth,
     AzureClientCertificate, AzureClientSecret, AzureCloud, AzureKeyVault, AzureManagedIdentity, AzureWorkloadIdentity,
-    CloudflareSecretsStore, Common, File, GcpAuth, GcpDefault, GcpMetadata, GcpSecretManager, GcpServiceAccount,
-    GcpTokenType, GcpWorkloadIdentity, Kubernetes, KubernetesAuth, KubernetesInCluster, KubernetesKubeconfig,
-    KubernetesToken, Lockstep, Mock, MockSecret, MockValue, Need, Provider, Vault, VaultAppRole, VaultAuth, VaultAws,
-    VaultCert, VaultJwt, VaultKubernetes, VaultMount, VaultToken, VaultUserpass,
+    CloudflareSecretsStore, Common, DryRun, File, GcpAuth, GcpDefault, GcpMetadata, GcpSecretManager,
+    GcpServiceAccount, GcpTokenType, GcpWorkloadIdentity, Kubernetes, KubernetesAuth, KubernetesInCluster,
+    KubernetesKubeconfig, KubernetesToken, Lockstep, Mock, MockSecret, MockValue, Need, Placeholder, Provider, Record,
+    Replay, Vault, VaultAppRole, VaultAuth, VaultAws, VaultCert, VaultJwt, VaultKubernetes, VaultMount, VaultToken,
+    VaultUserpass,
 };
 pub use self::reach::{Context, Only, Tag, Word};
 pub use self::route::Route;

@@ -2,6 +2,7 @@
 
 mod aws;
 mod reach;
+mod simulation;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -73,7 +74,7 @@ fn a_mistake_is_shown_with_its_place_and_what_to_write_instead() {
         (
             "[providers.a]\nregion = \"eu-west-1\"",
             "lockstep.toml:1:1: `providers.a`: `type` is missing; write one of `type = \"aws-secrets-manager\"`, `type \
-             = \"aws-parameter-store\"`, `type = \"gcp-secret-manager\"`, `type = \"vault\"`, `type = \"lockstep\"`, `type = \"cloudflare-secrets-store\"`, `type = \"azure-key-vault\"`, `type = \"kubernetes\"`, `type = \"file\"`, `type = \"mock\"`",
+             = \"aws-parameter-store\"`, `type = \"gcp-secret-manager\"`, `type = \"vault\"`, `type = \"lockstep\"`, `type = \"cloudflare-secrets-store\"`, `type = \"azure-key-vault\"`, `type = \"kubernetes\"`, `type = \"file\"`, `type = \"mock\"`, `type = \"record\"`, `type = \"replay\"`, `type = \"dry-run\"`",
         ),
         ("[providers.a]\ntype = \"file\"", "lockstep.toml:1:1: `providers.a`: `path` is missing; add it"),
         (

@@ -428,3 +428,38 @@ fn a_watch_of_kubernetes_is_there_when_it_is_wanted_and_there_is_a_journal() {
     let problems = load(&bad, &[]).unwrap().assemble(&bench(&[("T", "t")]).ports).err().unwrap().to_string();
     assert!(problems.contains("lower-case"), "{problems}");
 }
+
+const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+const SIMULATED: &str = "[providers.taped]\ntype = \"record\"\nof = \"m\"\nfile = \"t.lockstep\"\nkey = { env = \"KEY\" }\n\
+                         [providers.tape]\ntype = \"replay\"\nfile = \"t.lockstep\"\nkey = { env = \"KEY\" }\n\
+                         [providers.dry]\ntype = \"dry-run\"\nof = \"m\"\n\
+                         [[providers.dry.placeholders]]\nmatch = \"db/*\"\ntext = \"stand-in\"\n";
+
+/// Break: hand `make` the outer alias, or leave the placeholders out.
+#[tokio::test]
+async fn one_provider_is_asked_recorded_replayed_and_rehearsed_in_one_configuration() {
+    let bench = bench(&[("KEY", KEY)]);
+    let config = load(&format!("{MOCK}{SIMULATED}"), &[]).unwrap();
+    let assembly = config.assemble(&bench.ports).unwrap();
+    for what in ["is recorded", "is a replay", "is a dry run"] {
+        assert!(assembly.warnings.iter().any(|warning| warning.contains(what)), "{what}: {:?}", assembly.warnings);
+    }
+    let call = lockstep_testkit::call(&bench.clock);
+    for (alias, expected) in [("m", "v1"), ("taped", "v1"), ("tape", "v1"), ("dry", "stand-in")] {
+        let ask = Ask { alias: Some(Alias::parse(alias).unwrap()), ..ask("db/creds") };
+        let answer = assembly.resolver.get(&call, &Principal::new("test"), &ask).await.unwrap();
+        let lockstep_core::Payload::Whole(field) = &answer.secret.payload else { panic!("it has fields") };
+        assert_eq!(field.value.expose_text(), Some(expected), "{alias}");
+    }
+}
+
+/// Break: leave the key out of `needs`.
+#[test]
+fn the_key_of_a_recording_is_there_at_start_and_is_one() {
+    let text = format!("{MOCK}{SIMULATED}");
+    let problems = load(&text, &[]).unwrap().assemble(&bench(&[]).ports).err().unwrap().to_string();
+    assert!(problems.contains("`providers.taped.key`: the variable KEY is not set"), "{problems}");
+    assert!(problems.contains("`providers.tape.key`: the variable KEY is not set"), "{problems}");
+    let problems = load(&text, &[]).unwrap().assemble(&bench(&[("KEY", "c4n4ry")]).ports).err().unwrap().to_string();
+    assert!(problems.contains("openssl rand -base64 32") && !problems.contains("c4n4ry"), "{problems}");
+}

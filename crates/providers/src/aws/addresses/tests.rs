@@ -123,6 +123,10 @@ impl Files for Unreadable {
     fn stamp(&self, _path: &Path) -> Result<FileStamp> {
         Err(Error::new(ErrorKind::Denied, "told to"))
     }
+
+    fn append(&self, _path: &Path, _bytes: &[u8]) -> Result<()> {
+        Err(Error::new(self.0, "told to"))
+    }
 }
 
 /// In Lambda the home folder may be another user's, and nobody needs a file of it.
