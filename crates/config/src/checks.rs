@@ -260,12 +260,10 @@ impl Checks<'_> {
                 self.path(&format!("{key}.path"), &settings.path, "secrets.yaml");
                 self.period(&format!("{key}.poll"), settings.poll, MILLIS(10), HOURS(1));
             }
-            // What is bound is for the host to say.
-            Provider::CloudflareSecretsStore(_) => {}
+            // What is bound is for the host to say; what a dry run is made around has checks of its own.
+            Provider::CloudflareSecretsStore(_) | Provider::DryRun(_) => {}
             Provider::Record(settings) => self.path(&format!("{key}.file"), &settings.file, "trace.lockstep"),
             Provider::Replay(settings) => self.path(&format!("{key}.file"), &settings.file, "trace.lockstep"),
-            // What it is made around has checks of its own.
-            Provider::DryRun(_) => {}
             Provider::Mock(settings) => {
                 self.period(&format!("{key}.delay"), settings.delay, ZERO, HOURS(1));
                 for (name, secret) in &settings.secrets {

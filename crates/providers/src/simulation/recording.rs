@@ -168,12 +168,12 @@ pub(super) fn read(
     scope: &Scope,
 ) -> Result<Answers> {
     let path = &*recording.file;
-    let file = files.read(path, MAX_BYTES).map_err(|error| match error.kind() {
-        ErrorKind::TooLarge => too_large(path),
-        _ => {
-            let message = format!("the recording {} can't be read; make one with `type = \"record\"`", path.display());
-            Error::new(ErrorKind::Config, message).because(error)
+    let file = files.read(path, MAX_BYTES).map_err(|error| {
+        if error.kind() == ErrorKind::TooLarge {
+            return too_large(path);
         }
+        let message = format!("the recording {} can't be read; make one with `type = \"record\"`", path.display());
+        Error::new(ErrorKind::Config, message).because(error)
     })?;
     let lines = lines(path, &file.bytes)?;
     if lines.is_empty() {

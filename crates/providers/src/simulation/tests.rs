@@ -74,7 +74,7 @@ impl Studio {
     }
 
     fn write_lines(&self, lines: &[String]) {
-        self.files.write(FILE, lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+        self.files.write(FILE, lines.join("\n") + "\n");
     }
 
     /// What the replay answers for this name now.

@@ -90,7 +90,7 @@ async fn a_line_that_was_changed_anywhere_is_found_before_anything_is_answered()
 #[tokio::test]
 async fn what_is_cut_off_empty_foreign_or_missing_is_told_apart() {
     let studio = Studio::new();
-    let whole = recorded(&studio).await.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let whole = recorded(&studio).await.join("\n") + "\n";
     for cut in [1, 2, 5, 40] {
         studio.files.write(FILE, &whole[..whole.len() - cut]);
         let error = refusal(&studio, "cut").await;

@@ -18,7 +18,7 @@ async fn m1_the_file_holds_no_value_and_no_name_in_any_form() {
     studio.replayed(&record, "secret-name").await.unwrap();
     let file = studio.bytes();
     let opened: Vec<u8> = studio.lines().iter().flat_map(|line| STANDARD.decode(line).unwrap()).collect();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     for word in [CANARY, "secret-name", "Access"] {
         let mut forms = vec![word.to_owned(), hex(word.as_bytes())];
         // Base64 within other base64: the three places where a group can begin.
