@@ -45,7 +45,10 @@ async fn lines_that_are_taken_out_doubled_or_moved_are_found() {
     doubled.insert(2, lines[1].clone());
     let runs_swapped = [&lines[4..], &lines[..4]].concat();
     let run_doubled = [&lines[..], &lines[4..]].concat();
+    // Another recording of the same key, and as long.
+    let other = recorded(&Studio { random: TestRandom::seeded(2), ..Studio::new() }).await;
     let mut ways = vec![
+        ("the first run is another's", [&other[..4], &lines[4..]].concat()),
         ("swapped", swapped),
         ("doubled", doubled),
         ("runs swapped", runs_swapped),
@@ -82,6 +85,7 @@ async fn a_line_that_was_changed_anywhere_is_found_before_anything_is_answered()
             let error = refusal(&studio, "changed").await;
             assert_eq!(error.kind(), ErrorKind::Decrypt);
             assert!(error.message().contains(&format!("line {} of", line + 1)), "{error}");
+            assert!(error.message().contains("can't be opened"), "{error}");
         }
     }
 }
