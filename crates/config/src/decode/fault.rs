@@ -9,9 +9,13 @@ use crate::problem::Problem;
 use crate::suggestion::{hint, nearest};
 use crate::tree::{Step, dotted};
 
-/// One thing that serde found wrong.
+/// One thing that serde found wrong. It is passed up through every table of the settings, so it is one word long: what it
+/// holds would be moved at each of them, in code of its own.
 #[derive(Debug)]
-pub(crate) struct Fault {
+pub(crate) struct Fault(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     what: What,
     place: Option<Place>,
     /// From the innermost step outwards.
@@ -40,28 +44,28 @@ impl Fault {
 
     /// Sets the place, unless an inner part has.
     pub(crate) fn at(mut self, place: &Place) -> Self {
-        self.place.get_or_insert_with(|| place.clone());
+        self.0.place.get_or_insert_with(|| place.clone());
         self
     }
 
     pub(crate) fn under(mut self, step: Step) -> Self {
-        self.path.push(step);
+        self.0.path.push(step);
         self
     }
 
     pub(crate) fn of_tag(mut self, tag: &'static str) -> Self {
-        self.tag = Some(tag);
+        self.0.tag = Some(tag);
         self
     }
 
     /// From the root to what has to go.
     pub(crate) fn path(&self) -> Vec<Step> {
-        self.path.iter().rev().cloned().collect()
+        self.0.path.iter().rev().cloned().collect()
     }
 
     /// The key that is missing, if that is what is wrong.
     pub(crate) fn missing(&self) -> Option<&str> {
-        match &self.what {
+        match &self.0.what {
             What::Missing(key) => Some(key),
             _ => None,
         }
@@ -69,7 +73,8 @@ impl Fault {
 
     pub(crate) fn into_problem(self) -> Problem {
         let mut path = self.path();
-        let message = match self.what {
+        let Inner { what, place, tag, .. } = *self.0;
+        let message = match what {
             What::UnknownKey([]) => "nothing may stand here; remove it".to_owned(),
             What::UnknownKey(known) => {
                 let written = path.last().map(|step| dotted(std::slice::from_ref(step))).unwrap_or_default();
@@ -87,14 +92,14 @@ impl Fault {
             What::Missing(key) => format!("`{key}` is missing; add it"),
             What::Other(message) => message,
         };
-        path.extend(self.tag.map(|tag| Step::Key(tag.to_owned())));
-        Problem::new(self.place.unwrap_or(Place::Default), dotted(&path), message)
+        path.extend(tag.map(|tag| Step::Key(tag.to_owned())));
+        Problem::new(place.unwrap_or(Place::Default), dotted(&path), message)
     }
 }
 
 impl From<What> for Fault {
     fn from(what: What) -> Self {
-        Self { what, place: None, path: Vec::new(), tag: None }
+        Self(Box::new(Inner { what, place: None, path: Vec::new(), tag: None }))
     }
 }
 

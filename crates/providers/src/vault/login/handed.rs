@@ -82,7 +82,7 @@ impl Secret {
             // Whoever hands over a wrapping token mostly takes it away again.
             (Err(_), Some(Used { outcome: Ok(opened), .. })) => return Ok(opened.duplicate()),
             (Err(error), _) => return Err(error),
-            (Ok(token), Some(used)) if used.token == token => return used.answer(),
+            (Ok(token), Some(used)) if used.is_of(&token) => return used.answer(),
             (Ok(token), _) => token,
         };
         let opening =
@@ -92,7 +92,7 @@ impl Secret {
         call.spawn(opening.run(call.detached(TIME)));
         let state = once.lock().await;
         match (&state.used, &state.untouched) {
-            (Some(used), _) if used.token == token_again => used.answer(),
+            (Some(used), _) if used.is_of(&token_again) => used.answer(),
             (_, Some(error)) => Err(error.clone()),
             _ => Err(lost(None).during(Operation::Login)),
         }
@@ -100,6 +100,11 @@ impl Secret {
 }
 
 impl Used {
+    /// Whether it was this wrapping token that was used; compared in constant time.
+    fn is_of(&self, token: &SecretValue) -> bool {
+        self.token.eq(token)
+    }
+
     fn answer(&self) -> Result<SecretValue> {
         self.outcome.as_ref().map(SecretValue::duplicate).map_err(Error::clone)
     }

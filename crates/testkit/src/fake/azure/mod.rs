@@ -2,7 +2,7 @@
 //!
 //! No such server can be installed, so this one is written from the service's documentation, strict where imitations
 //! are lax, and judged by Microsoft's own clients. It is one function from request to answer: in process behind a
-//! [`FakeTransport`](crate::FakeTransport), on a socket behind [`Served`](super::Served). Every error text and every
+//! [`FakeTransport`], on a socket behind [`Served`](super::Served). Every error text and every
 //! token holds the [`CANARY`](crate::contract::CANARY): neither may be seen anywhere else.
 
 mod entra;
