@@ -163,7 +163,7 @@ impl fmt::Debug for ManualClock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::TokioSpawn;
+    use crate::TokioSpawn;
     use lockstep_core::Spawn;
 
     const MINUTE: Duration = Duration::from_mins(1);

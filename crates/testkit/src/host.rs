@@ -1,6 +1,6 @@
-//! Small ports for tests: environment, files, randomness, background work, and a [`call`] to begin with.
+//! Small ports for tests: environment, files, randomness, bindings, programs.
 //!
-//! Everything is in memory and does what it is told. The HTTP port is in [`transport`](crate::transport).
+//! Everything is in memory and does what it is told. What needs a runtime is in `runtime`, the HTTP port in `transport`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,26 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lockstep_core::{
-    Bindings, Call, Clock, Env, Error, ErrorKind, Exec, FileContent, FileStamp, Files, Program, Random, Result,
-    SecretValue, SignatureAlgorithm, Signer, Spawn, Task, UnixMillis,
+    Bindings, Env, Error, ErrorKind, Exec, FileContent, FileStamp, Files, Program, Random, Result, SecretValue,
+    SignatureAlgorithm, Signer, UnixMillis,
 };
 use zeroize::Zeroizing;
-
-/// A call over this clock that may take 30 s, with the request id `test`.
-pub fn call(clock: &Arc<impl Clock + 'static>) -> Call {
-    Call::new(clock.clone(), Arc::new(TokioSpawn), "test", Duration::from_secs(30))
-}
-
-/// Background work on the test's tokio runtime.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct TokioSpawn;
-
-impl Spawn for TokioSpawn {
-    #[expect(clippy::disallowed_methods, reason = "this is the port that the ban points to")]
-    fn spawn(&self, task: Task) {
-        tokio::spawn(task);
-    }
-}
 
 /// An environment that holds what the test put in.
 #[derive(Debug, Default)]

@@ -2,19 +2,30 @@
 //! every provider keeps.
 //!
 //! Nothing here is shipped. It may use tokio and the file system; it may not use another crate of ours than `core`, so
-//! that every crate can use it.
+//! that every crate can use it. Without the feature `native` it is what a test on wasm can have: the contract, the
+//! clock, the ports in memory.
 
 #![forbid(unsafe_code)]
 
 pub mod clock;
 pub mod contract;
+#[cfg(feature = "native")]
 pub mod fake;
 pub mod host;
+#[cfg(feature = "native")]
 mod keys;
+#[cfg(feature = "native")]
+mod runtime;
+#[cfg(feature = "native")]
 pub mod servers;
+#[cfg(feature = "native")]
 pub mod transport;
 
 pub use self::clock::ManualClock;
-pub use self::host::{TestBindings, TestEnv, TestExec, TestFiles, TestRandom, TestSigner, TokioSpawn, call};
+pub use self::host::{TestBindings, TestEnv, TestExec, TestFiles, TestRandom, TestSigner};
+#[cfg(feature = "native")]
 pub use self::keys::{RSA_KEY, client_certificate, rsa_public_key};
+#[cfg(feature = "native")]
+pub use self::runtime::{TokioSpawn, call};
+#[cfg(feature = "native")]
 pub use self::transport::{FakeTransport, Gate, OneTransport, Piece, Reply};

@@ -10,7 +10,9 @@ mod kubernetes;
 mod python;
 
 pub(crate) use self::cache::Cache;
-pub(crate) use self::cargo::{agent, cargo_deny, cargo_fuzz, cargo_mutants, nextest, std_source, targets};
+pub(crate) use self::cargo::{
+    agent, cargo_deny, cargo_fuzz, cargo_mutants, nextest, std_source, targets, wasm_bindgen,
+};
 pub(crate) use self::debian::{Postgres, Wrk, faketime, postgres, wrk};
 pub(crate) use self::kubernetes::{Kubernetes, kubernetes};
 pub(crate) use self::python::{aws, azure, gcp, lambda_emulator, ministack, openbao, zig};
@@ -30,5 +32,6 @@ pub(crate) fn fetch(workspace: &Workspace, cache: &Cache) -> Outcome {
     kubernetes(cache)?;
     nextest(workspace, cache)?;
     cargo_deny(workspace, cache)?;
+    wasm_bindgen(workspace, cache)?;
     Ok(())
 }

@@ -176,6 +176,14 @@ pub fn extension() -> Result<PathBuf, Missing> {
     variable("LOCKSTEP_TEST_EXTENSION", "the extension's release binary").map(PathBuf::from)
 }
 
+/// The folder of the contract suite as a module of wasm, `lockstep_wasm_contract.js` and what belongs to it.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_WASM` is not set.
+pub fn wasm_contract() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_WASM", "the contract suite as a module of wasm").map(PathBuf::from)
+}
+
 /// A name that no other test of this run has: `PREFIX-PID-COUNT`.
 pub fn unique(prefix: &str) -> String {
     use std::sync::atomic::{AtomicU32, Ordering};

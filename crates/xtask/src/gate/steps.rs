@@ -1,6 +1,7 @@
 //! The steps of the gate, one function each.
 
 use std::fs;
+use std::path::PathBuf;
 
 use super::junit::{self, End};
 use super::report::{self, Tally};
@@ -54,7 +55,26 @@ pub(super) fn size(session: &mut Session) -> Outcome<Tally> {
 
 /// Everything that the tests run: their binaries, and the commands that end-to-end tests start.
 pub(super) fn build(session: &mut Session) -> Outcome<Tally> {
-    check(process::run(&mut session.workspace.cargo(&["build", "--locked", "--workspace", "--all-targets"])))
+    process::run(&mut session.workspace.cargo(&["build", "--locked", "--workspace", "--all-targets"]))?;
+    check(wasm_contract(session))
+}
+
+/// Where the contract suite is, as a module of wasm that Node loads.
+fn wasm_module(session: &Session) -> PathBuf {
+    session.workspace.target().join(WASM).join("node")
+}
+
+/// The contract suite as a module of wasm.
+fn wasm_contract(session: &Session) -> Outcome {
+    let name = "lockstep-wasm-contract";
+    tools::targets(&session.workspace, &[WASM])?;
+    let words = ["build", "--locked", "--package", name, "--lib", "--target", WASM];
+    process::run(&mut session.workspace.cargo(&words))?;
+    let program = tools::wasm_bindgen(&session.workspace, &session.cache)?;
+    let built = session.workspace.target().join(WASM).join("debug").join(name.replace('-', "_"));
+    let mut command = session.workspace.program(program);
+    command.args(["--target", "nodejs", "--no-typescript", "--out-dir"]).arg(wasm_module(session));
+    process::run(command.arg(built.with_extension("wasm")))
 }
 
 pub(super) fn schema(session: &mut Session) -> Outcome<Tally> {
@@ -102,6 +122,10 @@ pub(super) fn tests(session: &mut Session) -> Outcome<Tally> {
         if program.is_file() {
             command.env(name, program);
         }
+    }
+    let module = wasm_module(session);
+    if module.is_dir() {
+        command.env("LOCKSTEP_TEST_WASM", module);
     }
     if session.whole {
         command.env("LOCKSTEP_TEST_GATE", "1");
