@@ -5,6 +5,8 @@
 //! server's own routes, and nothing of that knows wasm. [`fetch`] alone does, with [`contract`]. So the same suite runs
 //! natively too (`tests/contract.rs`), and both have to come to the same end.
 
+#![forbid(unsafe_code)]
+
 mod aws;
 mod azure;
 mod bench;

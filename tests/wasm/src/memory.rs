@@ -1,17 +1,19 @@
-//! The providers that ask nobody: a file, in memory here, and the mock.
+//! The providers that ask no server: a file and bindings, in memory here, and the mock.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lockstep_core::{Call, Encoding, ErrorKind, Field, Payload, Provider, SecretName, Selector, VersionState};
+use lockstep_providers::cloudflare::{SecretsStore, SecretsStoreSettings};
 use lockstep_providers::file::{FileProvider, FileSettings};
 use lockstep_providers::mock::{MockProvider, MockSettings};
-use lockstep_testkit::contract::{Harness, Shape};
+use lockstep_testkit::TestBindings;
+use lockstep_testkit::contract::{Harness, Shape, WORDS};
 use serde_json::{Map, Value, json};
 
-use crate::bench::{Bench, name, text};
+use crate::bench::{Bench, name, text, whole};
 
 const PATH: &str = "/suite.json";
 
@@ -143,5 +145,69 @@ impl Harness for InMock {
 
     fn selectors(&self) -> Vec<(&'static str, Selector)> {
         vec![("3", Selector::Id("3".into())), ("blue", Selector::Label("blue".into()))]
+    }
+}
+
+/// Cloudflare's Secrets Store, as a Worker sees it.
+pub(crate) struct InBindings {
+    bench: Bench,
+    provider: SecretsStore,
+    bindings: Arc<TestBindings>,
+}
+
+impl InBindings {
+    pub(crate) fn new(bench: Bench) -> Self {
+        let bindings = TestBindings::of(&[]);
+        let names = WORDS.iter().map(|word| format!("suite/{word}"));
+        let secrets = names.map(|name| (name.clone(), binding(&name))).collect();
+        let settings = SecretsStoreSettings { secrets, environment: String::new() };
+        let provider = SecretsStore::new(&settings, bindings.clone());
+        Self { bench, provider: provider.unwrap_or_else(|error| panic!("the bindings: {error:?}")), bindings }
+    }
+}
+
+/// The binding of a name of the suite.
+fn binding(name: &str) -> String {
+    name.replace(|other: char| !other.is_ascii_alphanumeric(), "_")
+}
+
+#[async_trait]
+impl Harness for InBindings {
+    fn provider(&self) -> &dyn Provider {
+        &self.provider
+    }
+
+    fn call(&self) -> Call {
+        self.bench.call()
+    }
+
+    fn name(&self, word: &str) -> SecretName {
+        name(&format!("suite/{word}"))
+    }
+
+    fn prefix(&self) -> String {
+        "suite/".into()
+    }
+
+    async fn put(&self, name: &SecretName, payload: &Payload) {
+        self.bindings.set(&binding(name.as_str()), text(whole(payload)));
+    }
+
+    /// A binding whose secret is gone throws, like one that can't be read now.
+    async fn delete(&self, name: &SecretName) -> ErrorKind {
+        self.bindings.unset(&binding(name.as_str()));
+        ErrorKind::Unavailable
+    }
+
+    fn shapes(&self) -> Vec<Shape> {
+        vec![Shape::Text]
+    }
+
+    fn missing_version(&self) -> Selector {
+        Selector::Id("1".into())
+    }
+
+    fn selectors(&self) -> Vec<(&'static str, Selector)> {
+        vec![("3", Selector::Label("3".into()))]
     }
 }

@@ -12,7 +12,7 @@ use crate::azure::Azure;
 use crate::bench::Bench;
 use crate::gcp::Gcp;
 use crate::kubernetes::Kubernetes;
-use crate::memory::{InFile, InMock};
+use crate::memory::{InBindings, InFile, InMock};
 use crate::vault::Vault;
 
 /// One run of the suite.
@@ -87,6 +87,8 @@ pub enum Backend {
     },
     /// A file in memory.
     File,
+    /// Bindings of Cloudflare's Secrets Store, in memory.
+    Bindings,
     /// The mock.
     Mock,
 }
@@ -122,6 +124,7 @@ impl World {
                 Box::new(Kubernetes::new(bench, url, token, namespace).await)
             }
             Backend::File => Box::new(InFile::new(bench)),
+            Backend::Bindings => Box::new(InBindings::new(bench)),
             Backend::Mock => Box::new(InMock::new(bench)),
         };
         contract::run(&*harness).await

@@ -2,32 +2,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lockstep_core::{Call, ErrorKind, Field, Payload, Provider, Secret, SecretName, Selector};
-use lockstep_testkit::contract::{self, Harness, Shape};
+use lockstep_testkit::contract::{self, Harness, Shape, WORDS};
 use lockstep_testkit::{ManualClock, TestBindings, call};
 
 use super::{SecretsStore, SecretsStoreSettings};
-
-/// What the suite writes: a store knows no name that was not bound before.
-const WORDS: [&str; 18] = [
-    "current",
-    "value-text-unicode",
-    "value-text-escapes",
-    "value-text-number",
-    "value-text-json",
-    "value-text-long",
-    "many-1",
-    "many-2",
-    "spelling",
-    "deleted",
-    "unsupported",
-    "listed-0",
-    "listed-1",
-    "listed-2",
-    "listed-3",
-    "listed-4",
-    "prefixed-in",
-    "other-out",
-];
 
 fn name(text: &str) -> SecretName {
     SecretName::parse(text).unwrap()

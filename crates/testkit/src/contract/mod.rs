@@ -16,6 +16,29 @@ use lockstep_core::{Call, Encoding, ErrorKind, Field, Payload, Provider, Secret,
 /// Stands in every value that the suite writes. It must never be seen where no value belongs.
 pub const CANARY: &str = "c4n4ry";
 
+/// The words of what is written to a provider that keeps texts and no versions. For one that knows no name which was not
+/// bound before.
+pub const WORDS: [&str; 18] = [
+    "current",
+    "value-text-unicode",
+    "value-text-escapes",
+    "value-text-number",
+    "value-text-json",
+    "value-text-long",
+    "many-1",
+    "many-2",
+    "spelling",
+    "deleted",
+    "unsupported",
+    "listed-0",
+    "listed-1",
+    "listed-2",
+    "listed-3",
+    "listed-4",
+    "prefixed-in",
+    "other-out",
+];
+
 /// How a provider can keep a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
