@@ -113,7 +113,10 @@ fn check(workspace: &Workspace, target: &str) -> Outcome {
     if size <= BAR {
         Ok(())
     } else if size <= SO_FAR {
-        println!("OPEN: the extension is {} bytes larger than its bar of {BAR}; it may not grow beyond {SO_FAR}", size - BAR);
+        println!(
+            "OPEN: the extension is {} bytes larger than its bar of {BAR}; it may not grow beyond {SO_FAR}",
+            size - BAR
+        );
         Ok(())
     } else {
         Err(Failure::new(format!("the extension is {} bytes larger than the {SO_FAR} that it was", size - SO_FAR)))
