@@ -8,6 +8,9 @@
 mod aws_account;
 mod chain;
 mod chained;
+mod cloud_fakes;
+mod clouds;
+mod cluster;
 mod demo;
 mod edits;
 mod fake_aws;
@@ -19,6 +22,7 @@ mod openbao;
 mod openbao_lease;
 mod outage;
 mod outbound;
+mod revoked;
 mod rotation;
 mod simulation;
 mod unix_socket;

@@ -1,9 +1,11 @@
-//! [`CountingProxy`]: stands before a real server, passes every request on and remembers it.
+//! [`CountingProxy`]: stands before a server, passes every request on and remembers it. It can be led to another server,
+//! and be gone.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 /// A request as it went by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,14 +20,16 @@ struct Passed {
 pub struct CountingProxy {
     address: SocketAddr,
     shared: Arc<Shared>,
+    accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    target: SocketAddr,
+    target: Mutex<SocketAddr>,
     passed: Mutex<Vec<Passed>>,
     /// While this is set, connections are closed at once: the server is down.
     cut: AtomicBool,
+    /// Nobody listens any more.
     ended: AtomicBool,
 }
 
@@ -35,26 +39,57 @@ impl CountingProxy {
     /// # Panics
     /// When the address is no loopback address and port, or no port is to be had.
     pub fn to(url: &str) -> Self {
-        let target = url.trim_start_matches("http://").trim_end_matches('/').parse().expect("http://ADDRESS:PORT");
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
-            target,
+            target: Mutex::new(target(url)),
             passed: Mutex::default(),
             cut: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
-        let held = Arc::clone(&shared);
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                if held.ended.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (Ok(client), held) = (client, Arc::clone(&held)) else { continue };
-                std::thread::spawn(move || held.pass(client));
-            }
-        });
-        Self { address, shared }
+        let accepting = Mutex::new(Some(accept(listener, &shared)));
+        Self { address, shared, accepting }
+    }
+
+    /// Passes later requests on to this server.
+    ///
+    /// # Panics
+    /// As [`CountingProxy::to`].
+    pub fn lead_to(&self, url: &str) {
+        *self.shared.target.lock().unwrap() = target(url);
+    }
+
+    /// Listens no more: who connects is refused by the system.
+    ///
+    /// # Panics
+    /// When the thread that listens has panicked.
+    pub fn leave(&self) {
+        if let Some(accepting) = self.accepting.lock().unwrap().take() {
+            self.shared.ended.store(true, Ordering::SeqCst);
+            // Wakes the thread that accepts.
+            let _ = TcpStream::connect(self.address);
+            accepting.join().unwrap();
+        }
+    }
+
+    /// Listens again, at the same address.
+    ///
+    /// # Panics
+    /// When somebody else has taken the port.
+    pub fn come_back(&self) {
+        let mut accepting = self.accepting.lock().unwrap();
+        if accepting.is_none() {
+            self.shared.ended.store(false, Ordering::SeqCst);
+            *accepting = Some(accept(TcpListener::bind(self.address).unwrap(), &self.shared));
+        }
+    }
+
+    /// How many requests went by.
+    ///
+    /// # Panics
+    /// When a connection's thread has panicked.
+    pub fn total(&self) -> usize {
+        self.shared.passed.lock().unwrap().len()
     }
 
     /// Its own address.
@@ -86,6 +121,23 @@ impl Drop for CountingProxy {
     }
 }
 
+fn target(url: &str) -> SocketAddr {
+    url.trim_start_matches("http://").trim_end_matches('/').parse().expect("http://ADDRESS:PORT")
+}
+
+fn accept(listener: TcpListener, shared: &Arc<Shared>) -> JoinHandle<()> {
+    let shared = Arc::clone(shared);
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            if shared.ended.load(Ordering::SeqCst) {
+                return;
+            }
+            let (Ok(client), shared) = (client, Arc::clone(&shared)) else { continue };
+            std::thread::spawn(move || shared.pass(client));
+        }
+    })
+}
+
 impl Shared {
     /// One connection with one request: it is read whole, counted and passed on. The answer ends with its connection,
     /// so the client's does too.
@@ -102,7 +154,7 @@ impl Shared {
     }
 
     fn exchange(&self, client: &mut TcpStream, passed: &Passed) -> io::Result<()> {
-        let mut server = TcpStream::connect(self.target)?;
+        let mut server = TcpStream::connect(*self.target.lock().unwrap())?;
         // `Connection` is no signed header; with it, the answer's end is the connection's.
         let mut lines = passed.head.split_inclusive("\r\n");
         let mut head: String = lines.next().unwrap_or_default().to_owned();

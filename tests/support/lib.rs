@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use self::counting::CountingProxy;
 pub use self::http::{Connection, Response};
 pub use self::lockstep::{Lockstep, Output, Running, TOKEN, binary};
-pub use self::upstream::Upstream;
+pub use self::upstream::{Faked, Upstream};
 
 /// How long a test looks for an outcome before it says that there is none.
 pub const PATIENCE: Duration = Duration::from_secs(30);

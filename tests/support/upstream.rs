@@ -1,8 +1,9 @@
-//! [`Upstream`]: testkit's hostile server on a runtime of its own, for tests that wait on processes.
+//! [`Upstream`] and [`Faked`]: testkit's hostile server and its stateful fakes, each on a runtime of its own, for tests
+//! that wait on processes.
 
 use std::ops::Deref;
 
-use lockstep_testkit::fake::HttpServer;
+use lockstep_testkit::fake::{Answer, HttpServer, Served};
 use tokio::runtime::Runtime;
 
 /// A hostile server. It ends when it is dropped.
@@ -17,7 +18,7 @@ impl Upstream {
     /// # Panics
     /// When there is no port or no thread to be had.
     pub fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = runtime();
         let server = runtime.block_on(HttpServer::start());
         Self { server, runtime }
     }
@@ -34,4 +35,31 @@ impl Deref for Upstream {
     fn deref(&self) -> &HttpServer {
         &self.server
     }
+}
+
+/// A fake that keeps state, over plain HTTP. It ends when it is dropped.
+pub struct Faked {
+    served: Served,
+    _runtime: Runtime,
+}
+
+impl Faked {
+    /// Serves what this function answers.
+    ///
+    /// # Panics
+    /// When there is no port or no thread to be had.
+    pub fn serve(answer: Answer) -> Self {
+        let runtime = runtime();
+        let served = runtime.block_on(Served::plain(answer));
+        Self { served, _runtime: runtime }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        self.served.url()
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }

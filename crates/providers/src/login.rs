@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::lock::Mutex;
-use lockstep_core::{Call, Error, Moment, Operation, Result, Timeline, UnixMillis};
+use lockstep_core::{Call, Error, ErrorKind, Moment, Operation, Result, Timeline, UnixMillis};
 
 /// A login, good or bad, is not repeated within this time while the credential is accepted: some sources hand out
 /// credentials that live shorter than the windows ahead of their end.
@@ -152,7 +152,7 @@ impl<S: LoginSource> LoginCache<S> {
 
     /// Logs in, with the flight held.
     async fn load(&self, call: &Call) -> Result<Loaded<S::Credential>> {
-        let result = call.bounded(self.source.log_in(call)).await.map_err(|error| error.during(Operation::Login));
+        let result = call.bounded(self.source.log_in(call)).await.map_err(of_login);
         let now = self.timeline.now();
         self.with(|state| {
             state.logins += 1;
@@ -182,6 +182,16 @@ impl<S: LoginSource> LoginCache<S> {
     fn with<R>(&self, job: impl FnOnce(&mut State<S::Credential>) -> R) -> R {
         job(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// What is too large for a login is no answer about a secret: it comes from who is in the login's place, and another
+/// provider may be asked.
+fn of_login(error: Error) -> Error {
+    if error.kind() != ErrorKind::TooLarge {
+        return error.during(Operation::Login);
+    }
+    let message = "the answer to the login is larger than any login; look at its address, and at what is before it";
+    Error::new(ErrorKind::Malformed, message).during(Operation::Login).because(error)
 }
 
 impl<T: Clone> State<T> {

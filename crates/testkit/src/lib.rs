@@ -10,6 +10,8 @@
 pub mod clock;
 pub mod contract;
 #[cfg(feature = "native")]
+mod elsewhere;
+#[cfg(feature = "native")]
 pub mod fake;
 pub mod host;
 #[cfg(feature = "native")]
@@ -22,6 +24,8 @@ pub mod servers;
 pub mod transport;
 
 pub use self::clock::ManualClock;
+#[cfg(feature = "native")]
+pub use self::elsewhere::{ELSEWHERE, assert_only, elsewhere_than};
 pub use self::host::{TestBindings, TestEnv, TestExec, TestFiles, TestRandom, TestSigner};
 #[cfg(feature = "native")]
 pub use self::keys::{RSA_KEY, client_certificate, rsa_public_key};

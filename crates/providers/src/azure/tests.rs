@@ -1,5 +1,6 @@
 //! Reads, refusals and lists over the fake vault, in process. Logins are in `logins`, the error tables in `tables`.
 
+mod elsewhere;
 mod logins;
 mod tables;
 

@@ -1,5 +1,6 @@
 //! What the provider sends and how it reads what comes back. The real server is in `tests/kubernetes_apiserver.rs`.
 
+mod elsewhere;
 mod logins;
 mod watching;
 

@@ -5,7 +5,9 @@ use lockstep_core::{
     Call, Encoding, ErrorKind, Filter, Hops, MAX_MEMBERS, Page, Payload, Provider as _, Relay, Retry, Secret,
     SecretName, Selector, UnixMillis, VersionState,
 };
-use lockstep_testkit::{FakeTransport, ManualClock, Reply, TestEnv, TestFiles, TestRandom, TestSigner, call};
+use lockstep_testkit::{
+    FakeTransport, ManualClock, Reply, TestEnv, TestFiles, TestRandom, TestSigner, assert_only, call, elsewhere_than,
+};
 use serde_json::{Value, json};
 
 use super::status::TABLE;
@@ -313,4 +315,25 @@ async fn the_token_is_read_anew_and_never_shown() {
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert!(error.message().contains("the variable TOKEN"), "{error}");
     assert!(!format!("{:?}", world.provider).contains("t0ken"));
+}
+
+/// Break: follow a `Location`.
+#[tokio::test]
+async fn o1_an_address_that_an_answer_names_is_never_followed_elsewhere() {
+    const ENDPOINT: &str = "https://secrets.internal:2773";
+    for to in elsewhere_than(ENDPOINT) {
+        for status in [301, 302, 303, 307, 308] {
+            let location = format!("{to}/api/v1/secrets/db/creds");
+            let world = World::answering(move || Reply::new(status, "").header("location", &location));
+            let here = world.call();
+            assert!(world.get("db/creds").await.is_err(), "{status} {to}");
+            let wanted = [(name("a"), Selector::Current), (name("b"), Selector::Current)];
+            assert!(world.provider.get_many(&here, &wanted).await.iter().all(Result::is_err), "{status} {to}");
+            let filter = Filter::default();
+            assert!(world.provider.list(&here, "", &filter, Page::default()).await.is_err(), "{status} {to}");
+            assert!(world.provider.describe(&here, &name("a")).await.is_err(), "{status} {to}");
+            assert!(world.provider.rotate(&here, &name("a")).await.is_err(), "{status} {to}");
+            assert_only(&world.transport, &[ENDPOINT]);
+        }
+    }
 }

@@ -159,3 +159,13 @@ async fn a_refused_credential_is_dropped_once() {
     fixture.cache.refuse(&old);
     assert_eq!(fixture.get().await.unwrap(), 2, "the newer one was not refused");
 }
+
+/// Break: leave `of_login` out of `load`: a chain would end at a login that was answered with a page of 5 MiB.
+#[tokio::test]
+async fn what_is_too_large_for_a_login_is_no_answer_about_a_secret() {
+    let fixture = fixture(Duration::from_hours(1), None);
+    fixture.fail(ErrorKind::TooLarge);
+    let error = fixture.get().await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Malformed, Some(Operation::Login)));
+    assert!(error.is_transient());
+}

@@ -15,6 +15,7 @@ use crate::{Credential, Ports};
 #[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store"))]
 mod aws;
 mod cluster;
+mod elsewhere;
 mod inline;
 mod logins;
 mod wrapping;

@@ -102,6 +102,22 @@ async fn o6_no_text_of_an_answer_is_relayed() {
 
 /// Break: follow it.
 #[tokio::test]
+async fn o1_an_address_that_an_answer_names_is_never_followed_elsewhere() {
+    for to in lockstep_testkit::elsewhere_than("https://ssm.eu-west-1.amazonaws.com") {
+        for status in [301, 302, 303, 307, 308] {
+            let host = Host::with_keys();
+            // S3 says it in a body; these services do not, and are not believed.
+            let body = format!(r#"{{"__type":"PermanentRedirect","Endpoint":"{to}"}}"#);
+            host.script.then_with(status, &[("location", &to)], &body);
+            assert_eq!(failed(&host).await.kind(), ErrorKind::Malformed, "{status} {to}");
+            let sent: Vec<_> = host.script.sent().into_iter().map(|sent| sent.uri).collect();
+            assert_eq!(sent, ["https://ssm.eu-west-1.amazonaws.com/"], "{status} {to}");
+        }
+    }
+}
+
+/// Break: follow it.
+#[tokio::test]
 async fn o2_a_redirect_is_an_error_and_no_second_request() {
     for status in [301, 302, 303, 307, 308] {
         let host = Host::with_keys();

@@ -1,5 +1,6 @@
 //! The provider over the fake project of the testkit.
 
+mod elsewhere;
 mod logins;
 mod reads;
 mod refusals;

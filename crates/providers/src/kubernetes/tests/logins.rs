@@ -70,7 +70,7 @@ async fn what_a_login_lacks_is_never_an_answer_about_a_secret() {
 }
 
 /// A kubeconfig with this cluster and this user in it.
-fn config(cluster: &str, user: &str) -> String {
+pub(super) fn config(cluster: &str, user: &str) -> String {
     format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: main\nclusters:\n- name: c\n  cluster: {{ {cluster} }}\n\
          users:\n- name: other\n  user: {{ token: wr0ng }}\n- name: u\n  user: {{ {user} }}\n\
@@ -81,7 +81,7 @@ fn config(cluster: &str, user: &str) -> String {
 
 const SERVER: &str = "server: 'https://k8s.internal:6443'";
 
-fn by_kubeconfig(text: &str, exec: bool) -> (World, KubernetesProvider) {
+pub(super) fn by_kubeconfig(text: &str, exec: bool) -> (World, KubernetesProvider) {
     let world = World::by(|request| {
         let team = request.uri().path().contains("/team/");
         whole(if team { "team/db" } else { "default/db" }, &Value::Null)
