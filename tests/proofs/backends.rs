@@ -3,6 +3,8 @@
 //! Nothing here asserts anything.
 
 use lockstep_testkit::fake::Action;
+use lockstep_testkit::fake::azure::{CLIENT_ID, TENANT};
+use lockstep_testkit::fake::gcp::PROJECT;
 use serde_json::{Value, json};
 
 /// Variables of an AWS login.
@@ -82,4 +84,78 @@ pub(crate) fn aws_parameter(name: &str, value: &str) -> Value {
 /// An error as AWS's JSON protocol has it.
 pub(crate) fn aws_error(status: u16, code: &str, message: &str) -> Action {
     Action::json(status, &json!({ "__type": code, "message": message }))
+}
+
+/// A provider that logs in elsewhere, or asks another endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cloud {
+    /// Azure Key Vault with a client secret, in `AZURE_CLIENT_SECRET`.
+    Azure,
+    /// GCP Secret Manager with the key in `key.json`, for which tokens are fetched.
+    Google,
+    /// Kubernetes by a [`kubeconfig`].
+    Kubernetes,
+    /// Another endpoint, by the token in `TOKEN`.
+    Endpoint,
+}
+
+impl Cloud {
+    /// Its provider with one attempt, at this address.
+    pub(crate) fn config(self, url: &str) -> String {
+        let (alias, table) = match self {
+            Self::Azure => (
+                "azure",
+                format!(
+                    "type = \"azure-key-vault\"\naddress = \"{url}\"\ninsecure = true\ntenant = \"{TENANT}\"\n\
+                     auth = {{ method = \"client-secret\", client_id = \"{CLIENT_ID}\" }}"
+                ),
+            ),
+            Self::Google => (
+                "gcp",
+                format!(
+                    "type = \"gcp-secret-manager\"\nproject = \"{PROJECT}\"\nendpoint = \"{url}\"\n\
+                     token_endpoint = \"{url}/token\"\niam_endpoint = \"{url}\"\n\
+                     auth = {{ method = \"service-account\", key = {{ file = \"key.json\" }}, self_signed = false }}"
+                ),
+            ),
+            Self::Kubernetes => {
+                ("k8s", "type = \"kubernetes\"\nauth = { method = \"kubeconfig\", path = \"kubeconfig\" }".to_owned())
+            }
+            Self::Endpoint => {
+                ("region", format!("type = \"lockstep\"\naddress = \"{url}\"\ntoken = {{ env = \"TOKEN\" }}"))
+            }
+        };
+        format!("[providers.{alias}]\n{table}\n[providers.{alias}.upstream]\n{BARE}")
+    }
+
+    /// Where tokens are given; a route that nobody asks where there is none.
+    pub(crate) fn login(self) -> &'static str {
+        match self {
+            Self::Azure => AZURE_LOGIN,
+            Self::Google => "POST /token",
+            Self::Kubernetes | Self::Endpoint => "POST /nowhere",
+        }
+    }
+}
+
+/// The token endpoint of [`TENANT`].
+const AZURE_LOGIN: &str = "POST /72f988bf-86f1-41af-91ab-2d7cd011db47/oauth2/v2.0/token";
+
+/// A kubeconfig with a token for this server, in the namespace `team`.
+pub(crate) fn kubeconfig(server: &str) -> String {
+    kubeconfig_with(server, "t0ken")
+}
+
+/// The same with this token.
+pub(crate) fn kubeconfig_with(server: &str, token: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: main\nclusters:\n- name: c\n  cluster: {{ server: '{server}' }}\n\
+         users:\n- name: u\n  user: {{ token: {token} }}\n\
+         contexts:\n- name: main\n  context: {{ cluster: c, user: u, namespace: team }}\n"
+    )
+}
+
+#[test]
+fn the_login_of_azure_is_that_of_its_tenant() {
+    assert!(Cloud::Azure.login().contains(TENANT));
 }

@@ -4,14 +4,17 @@
 //! What may hold a value is the body of a good answer of a route that gives values, and nothing else: each such route
 //! has to have given it, or the search would prove nothing. A route without a [`requests`] arm fails.
 
+mod behind;
+mod logins;
+
 use std::process::{Child, Command, Stdio};
 
 use lockstep_api::{Methods, Row, Spelling, TABLE, Where};
-use lockstep_stories::{Connection, Lockstep, Running, TOKEN, Upstream, binary, until};
+use lockstep_stories::{Connection, Lockstep, Running, TOKEN, binary, until};
 use lockstep_testkit::fake::Action;
 use serde_json::{Value, json};
 
-use crate::backends::{BARE, aws, aws_parameter, aws_secret, kv2, vault, vault_token};
+use self::behind::{Backend, backends};
 use crate::search::Said;
 
 /// The value. Its characters change under every escape, and each half is long enough to be known again.
@@ -20,125 +23,6 @@ const CANARY: &str = "cAnary/7+\"\\<&é%>~one_half=other_half~k4Zq9wXv";
 const KEY: &str = "wJalrCanaryKeyK7MDENGbPxRfiCYzz";
 const SESSION: &str = "FwoGZXCanarySessionToken+/abc";
 const VAULT_TOKEN: &str = "hvs.CanaryVaultToken0123456789";
-
-/// A provider, and what it needs.
-struct Backend {
-    name: &'static str,
-    config: String,
-    /// The name of its secret.
-    secret: &'static str,
-    /// The provider behind both services of AWS.
-    alias: &'static str,
-    upstream: Option<Upstream>,
-    good: Vec<(&'static str, Action)>,
-    bad: Vec<Vec<(&'static str, Action)>>,
-}
-
-fn backends() -> Vec<Backend> {
-    let mut all = Vec::new();
-    for (name, kind, secret, good) in [
-        ("Secrets Manager", "secrets-manager", "canary", aws_secret("canary", CANARY)),
-        ("Parameter Store", "parameter-store", "/canary", aws_parameter("/canary", CANARY)),
-    ] {
-        let upstream = Upstream::start();
-        all.push(Backend {
-            name,
-            config: aws(kind, &upstream.url(), BARE),
-            secret,
-            alias: "aws",
-            upstream: Some(upstream),
-            bad: broken(&good).into_iter().map(|action| vec![("POST /", action)]).collect(),
-            good: vec![("POST /", Action::json(200, &good))],
-        });
-    }
-    let upstream = Upstream::start();
-    let good = kv2(&json!({ "value": CANARY }), "", false);
-    let mut history = json!({ "data": {
-        "current_version": 1, "created_time": "2026-01-01T00:00:00Z", "updated_time": "2026-01-01T00:00:00Z",
-        "custom_metadata": {}, "versions": { "1": {
-            "created_time": "2026-01-01T00:00:00Z", "deletion_time": "", "destroyed": false,
-        } },
-    } });
-    history["data"]["keys"] = json!(["canary"]);
-    history["data"]["data"] = good["data"]["data"].clone();
-    all.push(Backend {
-        name: "Vault",
-        config: vault(&upstream.url(), BARE),
-        secret: "kv/canary",
-        alias: "vault",
-        upstream: Some(upstream),
-        bad: broken(&good)
-            .into_iter()
-            .map(|action| vec![("*", action.clone()), ("GET /v1/kv/data/canary", action)])
-            .collect(),
-        good: vec![
-            ("*", Action::json(200, &history)),
-            ("GET /v1/kv/data/canary", Action::json(200, &good)),
-            ("GET /v1/auth/token/lookup-self", vault_token()),
-        ],
-    });
-    all.push(Backend {
-        name: "file",
-        config: "[providers.file]\ntype = \"file\"\npath = \"s.json\"\npoll = \"10ms\"\n".to_owned(),
-        secret: "canary",
-        alias: "file",
-        upstream: None,
-        good: Vec::new(),
-        bad: Vec::new(),
-    });
-    all.push(Backend {
-        name: "mock",
-        config: format!(
-            "[providers.mock]\ntype = \"mock\"\n[providers.mock.secrets.canary]\nversions = [{}]\nrotations = [{0}]\n",
-            json!(CANARY)
-        ),
-        secret: "canary",
-        alias: "mock",
-        upstream: None,
-        good: Vec::new(),
-        bad: Vec::new(),
-    });
-    all
-}
-
-/// Answers that hold the value and are none, or say that something failed.
-fn broken(good: &Value) -> Vec<Action> {
-    let text = good.to_string();
-    let canary = json!(CANARY).to_string();
-    let object = text.replace(&canary, &format!("{{\"inner\":{canary}}}"));
-    let number = text.replace(&canary, &format!("[{canary},1e2]"));
-    let named = text.replace("canary\"", &format!("{}\"", canary.trim_matches('"')));
-    let time = text.replace("2026-01-01T00:00:00Z", canary.trim_matches('"')).replace("1760000000.5", &canary);
-    let twice = format!("{}{text}", &text[..text.len() / 2]);
-    let complaint = json!({
-        "__type": "InternalFailure", "message": CANARY, "Message": CANARY, "errors": [CANARY], "warnings": [CANARY],
-    });
-    let status = |status: u16| Action::json(status, &complaint);
-    vec![
-        Action::answer(200, format!("<html>{CANARY}</html>")),
-        Action::answer(200, &text.as_bytes()[..text.len() - 3]),
-        Action::answer(200, object),
-        Action::answer(200, number),
-        Action::answer(200, named),
-        Action::answer(200, time),
-        Action::answer(200, twice),
-        Action::answer(200, canary.as_bytes()),
-        Action::with_headers(200, &[("content-encoding", "gzip")], &text),
-        Action::lying(200, 1 << 20, &text),
-        Action::nonsense(format!("{CANARY}\r\n\r\n{text}")),
-        Action::with_headers(302, &[("location", &format!("http://127.0.0.1:1/{KEY}"))], CANARY),
-        status(400),
-        status(401),
-        status(403),
-        status(404),
-        status(405),
-        status(413),
-        status(429),
-        status(500),
-        status(503),
-        Action::answer(500, CANARY),
-    ]
-}
 
 /// Method, path and body of the requests of one row. `None`: nobody has thought of this route yet.
 fn requests(row: &Row, backend: &Backend) -> Option<Vec<(&'static str, String, String)>> {
@@ -218,6 +102,18 @@ fn walk(
     (gave, failed)
 }
 
+/// One request by which the provider logs in anew and is refused, and one to each of the two surfaces.
+fn walk_login(said: &mut Said, running: &Running, backend: &Backend, place: &str, headers: &[(&str, &str)]) {
+    let escaped = backend.secret.replace('/', "%2F");
+    let native = format!("/api/v1/secrets?name={escaped}&key=value");
+    let list = format!("/api/v1/secrets?provider={}", backend.alias);
+    let aws = format!("/secretsmanager/get?secretId={escaped}&refreshNow=true");
+    for path in [native.as_str(), native.as_str(), list.as_str(), aws.as_str()] {
+        let response = running.bare("GET", path, headers, b"");
+        said.answer(&format!("{} {place}: GET {path}", backend.name), &response, response.status >= 400);
+    }
+}
+
 /// Every byte of an answer to HEAD.
 fn head(running: &Running, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
     let mut request = format!("HEAD {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", running.address);
@@ -283,16 +179,10 @@ parameter_store_encrypted = "{alias}"
         audit.display(),
         backend.config,
     );
-    let home = Lockstep::new(
-        config.as_str(),
-        &[
-            ("AWS_TOKEN", TOKEN),
-            ("AWS_ACCESS_KEY_ID", "AKIAPROOFS"),
-            ("AWS_SECRET_ACCESS_KEY", KEY),
-            ("AWS_SESSION_TOKEN", SESSION),
-            ("VAULT_TOKEN", VAULT_TOKEN),
-        ],
-    );
+    let home = Lockstep::new(config.as_str(), &backend.variables());
+    for (file, content) in &backend.files {
+        home.file(file, content);
+    }
     let secrets = json!({ "canary": CANARY, "object": { "value": CANARY } }).to_string();
     home.file("s.json", &secrets);
     let shown = [
@@ -326,6 +216,10 @@ parameter_store_encrypted = "{alias}"
         let (gave, failed) = walk(&mut said, &running, backend, &format!("broken answer {at}"), &token);
         assert!(gave.is_empty() || failed > 0, "{}: answer {at} is not broken", backend.name);
     }
+    for (at, bad) in backend.bad_logins.iter().enumerate() {
+        script(backend, bad);
+        walk_login(&mut said, &running, backend, &format!("broken login {at}"), &token);
+    }
     if backend.name == "file" {
         for broken in [
             &secrets[..secrets.len() - 3],
@@ -344,12 +238,23 @@ parameter_store_encrypted = "{alias}"
     said.add("the audit", audit);
     said.add("standard output", output.stdout);
     said.add("standard error", output.stderr);
-    said.holds_none_of(&[CANARY, TOKEN, KEY, SESSION, VAULT_TOKEN]);
+    nothing_of(backend, &said);
 }
 
-fn walk_with_every_provider(level: &str) {
+/// Nothing that was said holds the value, or what anybody logs in with.
+fn nothing_of(backend: &Backend, said: &Said) {
+    let mut secrets = vec![CANARY, TOKEN, KEY, SESSION, VAULT_TOKEN];
+    secrets.extend(backend.credentials.iter().map(String::as_str));
+    said.holds_none_of(&secrets);
+    // Also what nobody could know before: what was signed on the way.
+    let shown = backend.shown();
+    assert!(backend.credentials.is_empty() || !shown.is_empty(), "{}: nobody has logged in", backend.name);
+    said.holds_nowhere(&shown);
+}
+
+fn walk_through(backends: Vec<Backend>, level: &str) {
     std::thread::scope(|scope| {
-        for backend in backends() {
+        for backend in backends {
             scope.spawn(move || walk_with(&backend, level));
         }
     });
@@ -358,19 +263,75 @@ fn walk_with_every_provider(level: &str) {
 /// Break: print a value, a token or an upstream's body anywhere; or add a route to the table without an arm here.
 #[test]
 fn m1_o6_no_value_and_no_token_is_said_anywhere_at_level_info() {
-    walk_with_every_provider("info");
+    walk_through(backends(), "info");
 }
 
 /// Break: the same, in an event of that level.
 #[test]
 fn m1_o6_no_value_and_no_token_is_said_anywhere_at_level_debug() {
-    walk_with_every_provider("debug");
+    walk_through(backends(), "debug");
 }
 
 /// Break: the same, in an event of that level.
 #[test]
 fn m1_o6_no_value_and_no_token_is_said_anywhere_at_level_trace() {
-    walk_with_every_provider("trace");
+    walk_through(backends(), "trace");
+}
+
+/// Break: print a credential, a token that was given for it, or a text of who gives them.
+#[test]
+fn m1_no_value_and_no_login_of_a_cloud_or_another_endpoint_is_said_at_level_info() {
+    walk_through(logins::clouds(), "info");
+}
+
+/// Break: the same, in an event of that level.
+#[test]
+fn m1_no_value_and_no_login_of_a_cloud_or_another_endpoint_is_said_at_level_debug() {
+    walk_through(logins::clouds(), "debug");
+}
+
+/// Break: the same, in an event of that level.
+#[test]
+fn m1_no_value_and_no_login_of_a_cloud_or_another_endpoint_is_said_at_level_trace() {
+    walk_through(logins::clouds(), "trace");
+}
+
+/// Break: print what a login of Vault shows or gets, or what was wrapped.
+#[test]
+fn m1_no_credential_of_any_login_of_vault_is_said_at_level_info() {
+    walk_through(logins::vault_logins(), "info");
+}
+
+/// Break: the same, in an event of that level.
+#[test]
+fn m1_no_credential_of_any_login_of_vault_is_said_at_level_debug() {
+    walk_through(logins::vault_logins(), "debug");
+}
+
+/// Break: the same, in an event of that level.
+#[test]
+fn m1_no_credential_of_any_login_of_vault_is_said_at_level_trace() {
+    walk_through(logins::vault_logins(), "trace");
+}
+
+/// A wrapping token is opened once, so each way to fail has a process of its own.
+///
+/// Break: put the token or what it opened into an error of `Opening`.
+#[test]
+fn m1_an_opening_that_fails_says_neither_the_wrapping_token_nor_what_was_in_it() {
+    for backend in logins::openings() {
+        let mut said = Said::default();
+        let config = format!("[log]\nlevel = \"trace\"\n{}", backend.config);
+        script(&backend, &backend.good);
+        let running = Lockstep::new(config.as_str(), &backend.variables()).start();
+        for _ in 0..2 {
+            said.answer(backend.name, &running.get("/api/v1/secrets/kv/canary?key=x"), true);
+        }
+        let upstream = backend.upstream.as_ref().unwrap();
+        assert!(upstream.count("POST /v1/sys/wrapping/unwrap") > 0, "{}", backend.name);
+        said.add("standard error", running.stop().stderr);
+        nothing_of(&backend, &said);
+    }
 }
 
 /// Records that can't be written are told as a number of failures, not as what they would have said.

@@ -4,6 +4,7 @@
 //!
 //! What differs from run to run (ports, folders) is replaced; nothing else.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
@@ -11,9 +12,12 @@ use std::net::{SocketAddr, TcpListener};
 use lockstep_core::ErrorKind;
 use lockstep_stories::{Lockstep, Upstream};
 use lockstep_testkit::fake::Action;
+use lockstep_testkit::fake::gcp::Google;
 use serde_json::{Value, json};
 
-use crate::backends::{AWS_LOGIN, BARE, VAULT_LOGIN, aws, aws_error, aws_secret, kv2, vault, vault_token};
+use crate::backends::{
+    AWS_LOGIN, BARE, Cloud, VAULT_LOGIN, aws, aws_error, aws_secret, kubeconfig, kv2, vault, vault_token,
+};
 
 /// Where the table that was found is left.
 const NEW: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/kinds.txt");
@@ -45,6 +49,8 @@ enum Behind {
     Nobody,
     /// Secrets Manager over TLS at a server that speaks none.
     Plain(SocketAddr),
+    /// A provider of another cloud, answering like this.
+    Cloud(Cloud, Vec<(&'static str, Action)>),
     /// A mock that is told to.
     Mock,
     /// This configuration, with a file of secrets.
@@ -81,6 +87,25 @@ fn secrets_manager(status: u16, code: &str, message: &str) -> Behind {
 /// At least one way to each kind, in the order of [`ErrorKind::ALL`].
 fn ways() -> Vec<Way> {
     use Behind::{Config, Mock, Nobody, ParameterStore, Plain, SecretsManager, Stacked, Vault};
+    use Cloud::{Azure, Endpoint, Google, Kubernetes};
+    let cloud = |cloud: Cloud, action: Action| Behind::Cloud(cloud, vec![("*", action)]);
+    let azure = |status, code: &str, inner: &str| {
+        let body = json!({ "error": { "code": code, "message": "no", "innererror": { "code": inner } } });
+        cloud(Azure, Action::json(status, &body))
+    };
+    let google = |status: u16, code: &str, message: &str| {
+        let body = json!({ "error": { "code": status, "status": code, "message": message } });
+        cloud(Google, Action::json(status, &body))
+    };
+    let oauth = |of: Cloud, code: &str| {
+        let answer = Action::json(if code == "invalid_client" { 401 } else { 400 }, &json!({ "error": code }));
+        Behind::Cloud(of, vec![(of.login(), answer)])
+    };
+    let cluster = |status: u16, reason: &str| {
+        let body = json!({ "kind": "Status", "status": "Failure", "reason": reason, "code": status });
+        cloud(Kubernetes, Action::json(status, &body))
+    };
+    let endpoint = |status, code: &str| cloud(Endpoint, Action::json(status, &json!({ "code": code })));
     let refused = "InvalidRequestException";
     let rotating = |stages: Value, enabled: bool| {
         let mut secret = aws_secret("a", "x");
@@ -102,6 +127,8 @@ fn ways() -> Vec<Way> {
             "AWS does not know the operation",
             secrets_manager(400, "UnknownOperationException", ""),
         ),
+        read(ErrorKind::Config, "the endpoints ask each other in a circle", endpoint(508, "circle")),
+        read(ErrorKind::Config, "what answers is no vault of Azure", cloud(Azure, Action::answer(404, "<html>"))),
         read(
             ErrorKind::InvalidName,
             "Secrets Manager refuses the name",
@@ -134,6 +161,14 @@ fn ways() -> Vec<Way> {
             secrets_manager(400, "UnrecognizedClientException", ""),
         ),
         read(ErrorKind::Unauthenticated, "Vault asks for a login", Vault(Action::answer(401, ""))),
+        read(ErrorKind::Unauthenticated, "Entra refuses the client secret", oauth(Azure, "invalid_client")),
+        read(ErrorKind::Unauthenticated, "Key Vault sends us to another authority", {
+            let challenge = "Bearer authorization=\"https://login.evil.test/t\", resource=\"https://vault.azure.net\"";
+            cloud(Azure, Action::with_headers(401, &[("www-authenticate", challenge)], ""))
+        }),
+        read(ErrorKind::Unauthenticated, "Google refuses the assertion", oauth(Google, "invalid_grant")),
+        read(ErrorKind::Unauthenticated, "Kubernetes refuses the token", cluster(401, "Unauthorized")),
+        read(ErrorKind::Unauthenticated, "another endpoint refuses the token", endpoint(403, "bad_token")),
         read(ErrorKind::Denied, "AWS denies", secrets_manager(400, "AccessDeniedException", "User is not authorized")),
         read(
             ErrorKind::Denied,
@@ -141,6 +176,10 @@ fn ways() -> Vec<Way> {
             secrets_manager(400, "AccessDeniedException", "Access to KMS is not allowed"),
         ),
         read(ErrorKind::Denied, "Vault denies", Vault(Action::json(403, &json!({ "errors": ["permission denied"] })))),
+        read(ErrorKind::Denied, "Azure denies by role", azure(403, "Forbidden", "ForbiddenByRbac")),
+        read(ErrorKind::Denied, "Azure's firewall denies", azure(403, "Forbidden", "ForbiddenByFirewall")),
+        read(ErrorKind::Denied, "Google denies", google(403, "PERMISSION_DENIED", "Permission denied on resource.")),
+        read(ErrorKind::Denied, "Kubernetes denies", cluster(403, "Forbidden")),
         read(ErrorKind::Denied, "our own rules deny", Config(NOT_ALLOWED)),
         read(
             ErrorKind::NotFound,
@@ -154,6 +193,10 @@ fn ways() -> Vec<Way> {
         ),
         read(ErrorKind::NotFound, "Vault has no such secret", Vault(Action::json(404, &json!({ "errors": [] })))),
         ask(ErrorKind::NotFound, "the file has no such secret", Config(FILE), &["get", "b"], "/api/v1/secrets/b"),
+        read(ErrorKind::NotFound, "Azure has no such secret", azure(404, "SecretNotFound", "")),
+        read(ErrorKind::NotFound, "Google has no such secret", google(404, "NOT_FOUND", "Secret [a] not found.")),
+        read(ErrorKind::NotFound, "Kubernetes has no such Secret", cluster(404, "NotFound")),
+        read(ErrorKind::NotFound, "another endpoint has no such secret", endpoint(404, "not_found")),
         ask(
             ErrorKind::VersionNotFound,
             "the secret has no such label",
@@ -186,8 +229,26 @@ fn ways() -> Vec<Way> {
             "the version is deleted",
             Vault(Action::json(404, &kv2(&Value::Null, "2026-01-02T00:00:00Z", false))),
         ),
+        read(ErrorKind::Deleted, "Azure keeps the deleted secret", {
+            let gone = json!({ "id": "https://kv.vault.azure.net/secrets/a", "deletedDate": 1_760_000_000 });
+            let missing = json!({ "error": { "code": "SecretNotFound", "message": "no" } });
+            Behind::Cloud(
+                Azure,
+                vec![("*", Action::json(404, &missing)), ("GET /deletedsecrets/a", Action::json(200, &gone))],
+            )
+        }),
         read(ErrorKind::Destroyed, "the version is destroyed", Vault(Action::json(404, &kv2(&Value::Null, "", true)))),
+        read(
+            ErrorKind::Destroyed,
+            "Google's version is destroyed",
+            google(400, "FAILED_PRECONDITION", "Secret Version [a] is in DESTROYED state."),
+        ),
         read(ErrorKind::Decrypt, "the KMS key is disabled", secrets_manager(400, "DecryptionFailure", "")),
+        read(
+            ErrorKind::Decrypt,
+            "Google's key is disabled",
+            google(400, "FAILED_PRECONDITION", "The cryptoKey version is not enabled."),
+        ),
         read(ErrorKind::Conflict, "another service manages the secret", secrets_manager(400, refused, "You can't.")),
         rotate(
             ErrorKind::RotationInProgress,
@@ -199,7 +260,12 @@ fn ways() -> Vec<Way> {
             "the secret has no rotation",
             rotating(json!({ "v1": ["AWSCURRENT"] }), false),
         ),
-        read(ErrorKind::Disabled, "the mock is told to", Mock),
+        read(ErrorKind::Disabled, "Azure's version is disabled", azure(403, "Forbidden", "SecretDisabled")),
+        read(
+            ErrorKind::Disabled,
+            "Google's version is disabled",
+            google(400, "FAILED_PRECONDITION", "Secret Version [a] is in DISABLED state."),
+        ),
         read(ErrorKind::Throttled, "AWS limits the rate", secrets_manager(400, "ThrottlingException", "Rate exceeded")),
         read(ErrorKind::Throttled, "Vault limits the rate", Vault(Action::retry_after(429, 7))),
         read(ErrorKind::QuotaExceeded, "a quota is used up", secrets_manager(400, "LimitExceededException", "")),
@@ -260,32 +326,49 @@ fn plain() -> SocketAddr {
 }
 
 /// What to run, and what must stay alive meanwhile.
-fn stage(way: &Way) -> (Option<Upstream>, String, Vec<(&'static str, &'static str)>) {
+fn stage(way: &Way) -> (Option<Upstream>, String, Vec<(&'static str, String)>) {
+    let (upstream, config, env) = staged(way);
+    (upstream, config, env.into_iter().map(|(name, value)| (name, value.into())).collect())
+}
+
+fn staged(way: &Way) -> (Option<Upstream>, String, Vec<(&'static str, Cow<'static, str>)>) {
+    let aws_login = || AWS_LOGIN.map(|(name, value)| (name, value.into())).to_vec();
+    let vault_login = || VAULT_LOGIN.map(|(name, value)| (name, value.into())).to_vec();
     let upstream = Upstream::start();
     let url = upstream.url();
     match &way.behind {
         Behind::SecretsManager(actions) => {
             upstream.on("POST /", actions.clone());
-            (Some(upstream), aws("secrets-manager", &url, BARE), AWS_LOGIN.to_vec())
+            (Some(upstream), aws("secrets-manager", &url, BARE), aws_login())
         }
         Behind::ParameterStore(actions) => {
             upstream.on("POST /", actions.clone());
-            (Some(upstream), aws("parameter-store", &url, BARE), AWS_LOGIN.to_vec())
+            (Some(upstream), aws("parameter-store", &url, BARE), aws_login())
         }
         Behind::Vault(action) => {
             upstream.on("*", [action.clone()]).on("GET /v1/auth/token/lookup-self", [vault_token()]);
-            (Some(upstream), vault(&url, BARE), VAULT_LOGIN.to_vec())
+            (Some(upstream), vault(&url, BARE), vault_login())
         }
         Behind::Stacked(action, stack) => {
             upstream.on("*", [action.clone()]).on("GET /v1/auth/token/lookup-self", [vault_token()]);
-            (Some(upstream), vault(&url, &format!("attempts = 1\n{stack}")), VAULT_LOGIN.to_vec())
+            (Some(upstream), vault(&url, &format!("attempts = 1\n{stack}")), vault_login())
+        }
+        Behind::Cloud(cloud, script) => {
+            let granted =
+                Action::json(200, &json!({ "access_token": "t", "expires_in": 3599, "token_type": "Bearer" }));
+            upstream.on(cloud.login(), [granted]);
+            for (route, action) in script {
+                upstream.on(route, [action.clone()]);
+            }
+            let env = [("AZURE_CLIENT_SECRET", "x".into()), ("AZURE_AUTHORITY_HOST", url.clone().into())];
+            (Some(upstream), cloud.config(&url), [&env[..], &[("TOKEN", "x".into()), ("SERVER", url.into())]].concat())
         }
         Behind::Plain(address) => {
             let url = format!("https://{address}");
-            (None, aws("secrets-manager", &url, BARE), AWS_LOGIN.to_vec())
+            (None, aws("secrets-manager", &url, BARE), aws_login())
         }
         // Port 1 is nobody's.
-        Behind::Nobody => (None, aws("secrets-manager", "http://127.0.0.1:1", BARE), AWS_LOGIN.to_vec()),
+        Behind::Nobody => (None, aws("secrets-manager", "http://127.0.0.1:1", BARE), aws_login()),
         Behind::Mock => (None, mock(way.kind), Vec::new()),
         Behind::Config(config) => (None, (*config).to_owned(), Vec::new()),
     }
@@ -298,10 +381,15 @@ fn mock(kind: ErrorKind) -> String {
     )
 }
 
-fn home(config: &str, env: &[(&str, &str)]) -> Lockstep {
+fn home(config: &str, env: &[(&'static str, String)]) -> Lockstep {
+    let env: Vec<_> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let config = format!("{config}\n[audit]\nsink = \"none\"\n");
     // The table of audit comes last, so that a configuration may end in a table of its own.
-    let home = Lockstep::new(config.as_str(), env);
+    let home = Lockstep::new(config.as_str(), &env);
+    home.file("key.json", &Google::key_file(None));
+    if let Some((_, server)) = env.iter().find(|(name, _)| *name == "SERVER") {
+        home.file("kubeconfig", &kubeconfig(server));
+    }
     home.file("s.yaml", "a: x\ncreds: '{\"password\":\"x\"}'\n");
     home
 }

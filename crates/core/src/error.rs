@@ -287,10 +287,12 @@ impl Error {
         self.with(|inner| inner.name = inner.name.take().or_else(|| Some(name.clone())))
     }
 
-    /// Keeps the provider's own error code and HTTP status, which a drop-in surface passes through. The code is cut to
-    /// 128 printable ASCII characters.
+    /// Keeps the provider's own error code and HTTP status, which a drop-in surface passes through. What does not look
+    /// like a code (64 letters, digits, `.` and `_` at most) is none: it is passed on to callers, and no other text of an
+    /// answer may be.
     pub fn upstream(self, code: &str, status: u16) -> Self {
-        let code: String = code.chars().filter(char::is_ascii_graphic).take(128).collect();
+        let is_code = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_';
+        let code = if code.len() <= 64 && code.bytes().all(is_code) { code } else { "" };
         self.with(|inner| {
             inner.code = Some(code.into());
             inner.status = Some(status);

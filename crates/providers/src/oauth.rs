@@ -89,11 +89,10 @@ impl TokenEndpoint<'_> {
         let refusal: Refusal = serde_json::from_slice(response.body()).unwrap_or_default();
         // Who logs in over and over is told so with the code of a bad grant.
         let code = if refusal.error_codes.contains(&LOOP) { "slow_down" } else { &refusal.error };
-        let Some((_, kind, what)) = CODES.iter().find(|row| row.0 == code) else {
+        let Some((code, kind, what)) = CODES.iter().find(|row| row.0 == code) else {
             return not_given(self.who, response.status(), response.headers());
         };
-        let error =
-            Error::new(*kind, format!("{} {what}", self.who)).upstream(&refusal.error, response.status().as_u16());
+        let error = Error::new(*kind, format!("{} {what}", self.who)).upstream(code, response.status().as_u16());
         with_pause(error, response.headers())
     }
 }

@@ -67,6 +67,14 @@ pub(crate) fn refusal(
     }
 }
 
+/// The code of an answer, if it is one word of letters as those of a list are. What is none came from somebody else, and
+/// could be anything: what was asked for, or what was shown as a login.
+#[cfg(any(feature = "azure-key-vault", feature = "kubernetes"))]
+pub(crate) fn word(code: &str) -> &str {
+    let is_word = code.len() <= 40 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if is_word { code } else { "" }
+}
+
 /// `Retry-After` in seconds, a minute at most: it is handed on to callers. The form with a date is not in use here.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;

@@ -131,13 +131,10 @@ fn code_and_words(headers: &HeaderMap, body: &[u8]) -> (String, String) {
     (bare_code(&code.unwrap_or_default()).to_owned(), words.unwrap_or_default())
 }
 
-/// `ns#Code:http://…` -> `Code`. What does not look like one of AWS's codes is none: a code is passed on to callers, and
-/// no other text of an answer may be.
+/// `ns#Code:http://…` -> `Code`.
 fn bare_code(text: &str) -> &str {
     let text = text.split(':').next().unwrap_or_default();
-    let code = text.rsplit('#').next().unwrap_or_default();
-    let is_code = code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
-    if is_code { code } else { "" }
+    text.rsplit('#').next().unwrap_or_default()
 }
 
 /// `x-amz-retry-after` is in milliseconds, `Retry-After` in seconds; a minute at most.

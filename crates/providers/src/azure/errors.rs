@@ -9,12 +9,17 @@ use http::{HeaderMap, Response, StatusCode};
 use lockstep_core::{Error, ErrorKind};
 use serde::Deserialize;
 
-use crate::refusal::{Row, refusal};
+use crate::refusal::{Row, refusal, word};
 
 /// The vault.
 pub(super) const VAULT: &[Row] = &[
     Row::new(400, "BadParameter", ErrorKind::Config, "the vault does not accept the request; look at its address"),
-    Row::new(401, "", ErrorKind::Unauthenticated, "the vault does not accept the token"),
+    Row::new(
+        401,
+        "",
+        ErrorKind::Unauthenticated,
+        "the vault does not accept the token; look at `tenant`, `cloud` and the clock",
+    ),
     Row::new(403, "SecretDisabled", ErrorKind::Disabled, "the version is disabled; enable it, or ask for another one"),
     Row::new(
         403,
@@ -117,7 +122,7 @@ pub(super) fn of(response: &Response<Bytes>) -> Error {
     let refused: Refused = serde_json::from_slice(response.body()).unwrap_or_default();
     let (outer, inner) = (refused.error.code, refused.error.innererror.map(|inner| inner.code).unwrap_or_default());
     let code = if inner.is_empty() { &outer } else { &inner };
-    let error = refusal(VAULT, response.status(), response.headers(), code, |row| row == outer || row == inner);
+    let error = refusal(VAULT, response.status(), response.headers(), word(code), |row| row == outer || row == inner);
     match response.headers().get("x-ms-request-id").and_then(|id| id.to_str().ok()) {
         Some(id) => error.request_id(id),
         None => error,

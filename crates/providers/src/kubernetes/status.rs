@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use lockstep_core::{Error, ErrorKind};
 use serde::Deserialize;
 
-use crate::refusal::{Row, refusal};
+use crate::refusal::{Row, refusal, word};
 
 /// The first row that fits decides.
 pub(super) const TABLE: &[Row] = &[
@@ -59,9 +59,7 @@ pub(super) fn error_of_event(status: &Status) -> Error {
 }
 
 fn of(code: StatusCode, headers: &HeaderMap, status: &Status) -> Error {
-    // A reason is a word of a list; what is none came from somebody else.
-    let is_word = |word: &&str| word.len() <= 32 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let reason = status.reason.as_deref().filter(is_word).unwrap_or_default();
+    let reason = word(status.reason.as_deref().unwrap_or_default());
     refusal(TABLE, code, headers, reason, |row| row == reason)
 }
 

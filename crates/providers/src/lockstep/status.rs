@@ -17,7 +17,7 @@ pub(super) const TABLE: &[Row] = &[
         0,
         "provider_unauthenticated",
         ErrorKind::Unauthenticated,
-        "the endpoint's own provider does not accept the endpoint's login",
+        "the endpoint's own provider does not accept the endpoint's login; look at that endpoint's log",
     ),
     Row::new(0, "not_found", ErrorKind::NotFound, "the endpoint has no such secret"),
     Row::new(0, "version_not_found", ErrorKind::VersionNotFound, "there is no such version of the secret"),
@@ -80,7 +80,9 @@ pub(super) fn error_of(response: &Response<Bytes>) -> Error {
 
 /// The error of a problem, in an answer of its own or as one result of many.
 pub(super) fn told(response: &Response<Bytes>, problem: &Problem) -> Error {
-    let code = &*problem.code;
+    // A code that no endpoint has may be anything, our own token too.
+    let code = TABLE.iter().map(|row| row.code).find(|code| *code == problem.code).unwrap_or_default();
     let error = refusal(TABLE, response.status(), response.headers(), code, |row| row == code);
-    if problem.request_id.is_empty() { error } else { error.request_id(&problem.request_id) }
+    let is_id = problem.request_id.len() == 32 && problem.request_id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_id { error.request_id(&problem.request_id) } else { error }
 }

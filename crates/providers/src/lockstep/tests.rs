@@ -207,6 +207,10 @@ async fn each_problem_is_its_kind_and_every_row_has_a_case() {
             assert_eq!(error.retry_hint(), Retry::After(Some(Duration::from_secs(7))), "{code}");
         }
     }
+    // What no endpoint says is not passed on, though it looks like a code.
+    let world = World::answering(|| Reply::json(418, &json!({ "code": "c4n4ry", "request_id": "c4n4ry" })));
+    let error = world.get("a").await.unwrap_err();
+    assert_eq!((error.upstream_code(), error.upstream_request_id()), (Some(""), None));
     let rows: Vec<_> = TABLE.iter().map(|row| row.code).collect();
     println!("lockstep: {} rows, {} covered", rows.len(), cases.len());
     assert_eq!(rows, cases.map(|case| case.0));

@@ -32,6 +32,7 @@ async fn o1_an_address_that_an_answer_names_is_never_followed_elsewhere() {
                 };
                 assert!(failed.is_some(), "{route:?} {status} {to}");
                 assert_only(&world.transport, &[VAULT, ENTRA]);
+                assert!(world.vault.count(route) > 0, "{route:?} was not asked");
             }
         }
     }

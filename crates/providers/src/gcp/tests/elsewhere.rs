@@ -114,6 +114,8 @@ async fn o1_an_address_that_an_answer_names_is_never_followed_elsewhere() {
                 let listed = provider.list(&call(&world.clock), "", &Filter::default(), Page::default()).await;
                 assert!(listed.is_err(), "{from} {status} {to}");
                 let login = if from == METADATA { METADATA } else { OAUTH };
+                let was_asked = |request: &http::Request<bytes::Bytes>| request.uri().to_string().starts_with(from);
+                assert!(transport.requests().iter().any(was_asked), "{from} was not asked");
                 let impersonated = if from == IAM { IAM } else { API };
                 assert_only(&transport, &[API, login, impersonated]);
             }

@@ -90,7 +90,8 @@ impl Login {
             }
             Ok(None) => {
                 self.drop_token(token).await;
-                let error = Error::new(ErrorKind::Unauthenticated, "the server does not accept the token any more");
+                let message = "the server does not accept the token, or not any more; look at where it comes from";
+                let error = Error::new(ErrorKind::Unauthenticated, message);
                 // A token whose very first look-up was refused is read from the same place again: once is enough.
                 let is_new = confirmed.is_none() && !now.is_past(token.life().granted, CONFIRMED_FOR);
                 error.retry(if is_new { Retry::Never } else { Retry::OnceWithFreshCredentials })

@@ -37,6 +37,8 @@ async fn o1_an_address_that_an_answer_names_is_never_followed_elsewhere() {
                     "{redirected} {to}"
                 );
                 assert_only(&world.transport, &NODES);
+                let was_asked = |line: &String| line.contains(redirected);
+                assert!(world.transport.lines().iter().any(was_asked), "{redirected} was not asked");
             }
         }
     }
