@@ -325,13 +325,11 @@ fn plain() -> SocketAddr {
     address
 }
 
-/// What to run, and what must stay alive meanwhile.
-fn stage(way: &Way) -> (Option<Upstream>, String, Vec<(&'static str, String)>) {
-    let (upstream, config, env) = staged(way);
-    (upstream, config, env.into_iter().map(|(name, value)| (name, value.into())).collect())
-}
+/// An environment.
+type Variables = Vec<(&'static str, Cow<'static, str>)>;
 
-fn staged(way: &Way) -> (Option<Upstream>, String, Vec<(&'static str, Cow<'static, str>)>) {
+/// What to run, and what must stay alive meanwhile.
+fn stage(way: &Way) -> (Option<Upstream>, String, Variables) {
     let aws_login = || AWS_LOGIN.map(|(name, value)| (name, value.into())).to_vec();
     let vault_login = || VAULT_LOGIN.map(|(name, value)| (name, value.into())).to_vec();
     let upstream = Upstream::start();
@@ -381,8 +379,8 @@ fn mock(kind: ErrorKind) -> String {
     )
 }
 
-fn home(config: &str, env: &[(&'static str, String)]) -> Lockstep {
-    let env: Vec<_> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+fn home(config: &str, env: &Variables) -> Lockstep {
+    let env: Vec<_> = env.iter().map(|(name, value)| (*name, &**value)).collect();
     let config = format!("{config}\n[audit]\nsink = \"none\"\n");
     // The table of audit comes last, so that a configuration may end in a table of its own.
     let home = Lockstep::new(config.as_str(), &env);

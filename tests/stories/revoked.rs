@@ -152,12 +152,11 @@ fn c3_what_was_read_from_kubernetes_ends_with_its_ttl_once_the_binding_or_the_to
         let running = Lockstep::serve(config.as_str(), &[("TOKEN", &token)]);
         // A binding that is there and is not known everywhere yet is no test of ours.
         until("the right to read", || (running.value("creds?key=password") == "value").then_some(()));
-        let take_away = || match what {
-            "binding" => {
-                cluster.delete(&format!("apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings/app"))
-            }
-            _ => cluster.delete(&format!("api/v1/namespaces/{namespace}/serviceaccounts/app")),
+        let gone = match what {
+            "binding" => format!("apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings/app"),
+            _ => format!("api/v1/namespaces/{namespace}/serviceaccounts/app"),
         };
+        let take_away = || cluster.delete(&gone);
         ends(&running, "creds?key=password", code, take_away, None, || {});
         assert!(!running.stop().stderr.contains(&token));
     }

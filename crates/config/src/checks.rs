@@ -295,7 +295,11 @@ impl Checks<'_> {
     fn kubernetes(&mut self, key: &str, settings: &Kubernetes) {
         let address = format!("{key}.address");
         let by_token = matches!(settings.auth, Some(KubernetesAuth::Token(_)));
+        // What is wrong with the login is said already, and what it would have been is not known.
+        let auth = format!("{key}.auth");
+        let is_known = !self.problems.iter().any(|problem| problem.key.starts_with(&auth));
         match (&settings.address, by_token) {
+            (_, false) if !is_known => {}
             (None, true) => {
                 self.wrong(&address, "a token needs the server it is for; write for example `https://10.0.0.1:6443`");
             }

@@ -376,13 +376,18 @@ impl fmt::Display for Error {
         let inner = &*self.0;
         if let Some(operation) = inner.operation {
             write!(f, "{}", operation.as_str())?;
-            if let Some(name) = &inner.name {
-                write!(f, " {name}")?;
-            }
-            if let Some(provider) = &inner.provider {
-                write!(f, " from {provider}")?;
-            }
-            f.write_str(": ")?;
+            // What is fetched is fetched from somebody; a login is made at somebody, for what was to be fetched.
+            let (of_name, of_provider) = match operation {
+                Operation::Login => (" for", " at"),
+                _ => ("", " from"),
+            };
+            let name = inner.name.iter().map(|name| format!("{of_name} {name}"));
+            let provider = inner.provider.iter().map(|provider| format!("{of_provider} {provider}"));
+            let parts: Vec<_> = match operation {
+                Operation::Login => provider.chain(name).collect(),
+                _ => name.chain(provider).collect(),
+            };
+            write!(f, "{}: ", parts.concat())?;
         }
         f.write_str(&inner.message)
     }

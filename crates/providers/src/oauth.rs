@@ -39,7 +39,11 @@ pub(crate) struct TokenEndpoint<'a> {
 
 /// One row: the code of RFC 6749 (or of its extensions), its kind, and what to look at.
 const CODES: &[(&str, ErrorKind, &str)] = &[
-    ("invalid_client", ErrorKind::Unauthenticated, "does not know the client, or refuses its secret or assertion"),
+    (
+        "invalid_client",
+        ErrorKind::Unauthenticated,
+        "does not know the client, or refuses its secret or assertion; look at its id, and whether what it shows is over",
+    ),
     ("unauthorized_client", ErrorKind::Unauthenticated, "does not let this client log in this way"),
     (
         "invalid_grant",

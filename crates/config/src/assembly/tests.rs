@@ -61,7 +61,7 @@ fn what_a_provider_needs_and_has_not_is_said_at_start_with_its_place() {
         ("[providers.f]\ntype = \"file\"\npath = \"gone.yaml\"", "lockstep.toml:3:8: `providers.f.path`: "),
         (
             "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"",
-            "lockstep.toml:1:1: `providers.v.auth.token`: the variable VAULT_TOKEN is not set; set it, or name another one",
+            "lockstep.toml:1:1: `providers.v.auth.token`: the variable VAULT_TOKEN is not set, or empty; set it, or name another one",
         ),
         (
             "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"approle\", role_id = \"r\", secret_id = { file = \"gone\" } }",
@@ -94,7 +94,7 @@ fn what_a_provider_needs_and_has_not_is_said_at_start_with_its_place() {
         ),
         (
             "[providers.g]\ntype = \"gcp-secret-manager\"\nproject = \"p\"\nauth = { method = \"workload-identity\", audience = \"a\", token = { env = \"OIDC\" } }",
-            "lockstep.toml:4:64: `providers.g.auth.token`: the variable OIDC is not set; set it, or name another one",
+            "lockstep.toml:4:64: `providers.g.auth.token`: the variable OIDC is not set, or empty; set it, or name another one",
         ),
         (
             "[providers.g]\ntype = \"gcp-secret-manager\"\nproject = \"Acme\"",
@@ -134,7 +134,7 @@ fn a_login_at_azure_that_lacks_something_says_what_to_write_and_where() {
         (
             secret,
             &[ID, TENANT],
-            "lockstep.toml:4:8: `providers.k.auth.client_secret`: the variable AZURE_CLIENT_SECRET is not set; set it, \
+            "lockstep.toml:4:8: `providers.k.auth.client_secret`: the variable AZURE_CLIENT_SECRET is not set, or empty; set it, \
              or name another one",
         ),
         (
@@ -378,7 +378,7 @@ fn a_login_that_kubernetes_can_not_have_is_said_at_start_with_its_place_and_what
             "auth = { method = \"kubeconfig\", path = \"gone\" }",
             &[],
             "lockstep.toml:3:40: `providers.k.auth.path`: ",
-            "name a file that is there",
+            "check the path",
         ),
         (
             "address = \"https://k\"\nauth = { method = \"token\", token = { env = \"GONE\" } }",

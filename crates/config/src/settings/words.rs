@@ -134,15 +134,23 @@ impl<'de> Visitor<'de> for Source {
             return Err(wrong());
         }
         match &source {
-            Credential::Env(name) if name.is_empty() || name.contains(['=', '\0']) => {
-                Err(A::Error::custom("`env` is the name of an environment variable, such as `VAULT_TOKEN`"))
-            }
+            // Not quoted: whoever mistakes the key for that of the credential writes the credential here.
+            Credential::Env(name) if !is_variable(name) => Err(A::Error::custom(
+                "`env` is the name of an environment variable, in letters, digits and `_`; write one such as \
+                 `VAULT_TOKEN`, and never the credential itself",
+            )),
             Credential::File(path) if path.as_os_str().is_empty() => {
                 Err(A::Error::custom("`file` is the path of a file that holds the credential and nothing else"))
             }
             _ => Ok(source),
         }
     }
+}
+
+/// Whether it can be the name of a variable: what can't may be the credential itself.
+fn is_variable(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    name.len() <= 64 && name.bytes().all(fits) && !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 #[cfg(feature = "schema")]
@@ -209,10 +217,10 @@ mod schema {
             "Credential".into()
         }
         fn json_schema(_: &mut SchemaGenerator) -> Schema {
-            let one = |key: &str, what: &str| {
+            let one = |key: &str, pattern: &str, what: &str| {
                 serde_json::json!({
                     "type": "object",
-                    "properties": { key: { "type": "string", "minLength": 1, "description": what } },
+                    "properties": { key: { "type": "string", "pattern": pattern, "description": what } },
                     "required": [key],
                     "additionalProperties": false,
                 })
@@ -221,8 +229,8 @@ mod schema {
                 "description":
                     "Where a credential is read from. The credential itself never stands in the configuration.",
                 "oneOf": [
-                    one("env", "The environment variable of this name."),
-                    one("file", "This file; a relative path begins at the configuration's folder."),
+                    one("env", "^[A-Za-z_][A-Za-z0-9_]{0,63}$", "The environment variable of this name."),
+                    one("file", ".", "This file; a relative path begins at the configuration's folder."),
                 ],
             })
         }

@@ -7,7 +7,7 @@ use lockstep_core::{Env, Error, ErrorKind, Result};
 use lockstep_providers::Credential;
 use lockstep_providers::azure::{AzureAuth, AzureKeyVault, AzureSettings, Cloud, Identity};
 
-use super::remote::{self, credential, profile};
+use super::remote::{self, credential, profile, there};
 use super::{Config, Made, Ports};
 use crate::settings::{self, AzureCloud};
 
@@ -42,7 +42,7 @@ fn auth(config: &Config, ports: &Ports, vault: &settings::AzureKeyVault) -> Resu
         None => {
             let found = AzureAuth::from_environment(vault.tenant.as_deref(), env)?;
             if let Some(credential) = found.credential() {
-                there(ports, credential)?;
+                there(ports, credential, "Azure")?;
             }
             Ok(found)
         }
@@ -62,7 +62,7 @@ fn auth(config: &Config, ports: &Ports, vault: &settings::AzureKeyVault) -> Resu
             } else {
                 let path = given(None, env, "`token` of `auth`", "AZURE_FEDERATED_TOKEN_FILE")?;
                 let token = Credential::File(Path::new(&path).into());
-                there(ports, &token)?;
+                there(ports, &token, "Azure")?;
                 token
             };
             Ok(AzureAuth::WorkloadIdentity { tenant: tenant()?, client_id: client(&login.client_id)?, token })
@@ -74,16 +74,6 @@ fn auth(config: &Config, ports: &Ports, vault: &settings::AzureKeyVault) -> Resu
             Ok(AzureAuth::ManagedIdentity(client.or(object).or(resource)))
         }
     }
-}
-
-/// A file that the environment names has no place in the configuration, and is looked for here.
-fn there(ports: &Ports, credential: &Credential) -> Result<()> {
-    let Credential::File(path) = credential else { return Ok(()) };
-    let missing = |error: Error| {
-        let message = format!("{}, which the environment names for a login at Azure", error.message());
-        Error::new(ErrorKind::Config, format!("{message}; look at its path, or write another `auth`"))
-    };
-    ports.files.stamp(path).map(|_| ()).map_err(missing)
 }
 
 /// What is written, else the variable.

@@ -1,17 +1,24 @@
 //! The Google Cloud projects of a configuration.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use lockstep_core::Result;
+use lockstep_providers::Credential;
 use lockstep_providers::gcp::{GcpAuth, GcpSecretManager, GcpSettings, GcpSource, GcpTokenType};
 
-use super::remote::{self, credential, profile};
+use super::remote::{self, credential, profile, there};
 use super::{Config, Made, Ports};
 use crate::settings;
 
 pub(super) fn make(config: &Config, ports: &Ports, gcp: &settings::GcpSecretManager) -> Result<Made> {
     let (source, impersonate) = match &gcp.auth {
-        settings::GcpAuth::Default(login) => (GcpSource::Default, &login.impersonate),
+        settings::GcpAuth::Default(login) => {
+            if let Some(path) = ports.env.var("GOOGLE_APPLICATION_CREDENTIALS") {
+                there(ports, &Credential::File(Path::new(&path).into()), "Google")?;
+            }
+            (GcpSource::Default, &login.impersonate)
+        }
         settings::GcpAuth::Metadata(login) => (GcpSource::Metadata, &login.impersonate),
         settings::GcpAuth::ServiceAccount(login) => {
             let key = credential(config, &login.key);

@@ -31,7 +31,7 @@ pub(super) fn of(config: &Config, ports: &Ports, alias: &Alias, provider: &Provi
 fn credential(config: &Config, ports: &Ports, key: &str, credential: &Credential) -> Option<Problem> {
     match credential {
         Credential::Env(name) if ports.env.var(name).is_none() => {
-            let message = format!("the variable {name} is not set; set it, or name another one");
+            let message = format!("the variable {name} is not set, or empty; set it, or name another one");
             Some(config.problem(key, message))
         }
         Credential::Env(_) => None,
@@ -42,5 +42,5 @@ fn credential(config: &Config, ports: &Ports, key: &str, credential: &Credential
 fn file(config: &Config, ports: &Ports, key: &str, path: &Path) -> Option<Problem> {
     let path = config.path(path);
     let error = ports.files.stamp(&path).err()?;
-    Some(config.problem(key, format!("{}; name a file that is there", error.message())))
+    Some(config.problem(key, error.message()))
 }

@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+#[cfg(any(feature = "azure-key-vault", feature = "gcp-secret-manager"))]
+use lockstep_core::{Error, ErrorKind};
 use lockstep_core::{Pem, Result, TlsProfile};
+#[cfg(any(feature = "azure-key-vault", feature = "gcp-secret-manager"))]
+use lockstep_providers::Credential;
 use lockstep_providers::Ports as ProviderPorts;
 
 pub(super) use super::credential::credential;
@@ -30,4 +34,19 @@ pub(super) fn profile(config: &Config, tls: &Tls) -> TlsProfile {
         ca: tls.ca_file.as_ref().map(pem),
         client: tls.client_cert.as_ref().zip(tls.client_key.as_ref()).map(|(cert, key)| (pem(cert), pem(key))),
     }
+}
+
+/// A file that the environment names has no place in the configuration, and is looked for here. `whom` is whom it is
+/// shown to.
+///
+/// # Errors
+/// `Config` when it is not there.
+#[cfg(any(feature = "azure-key-vault", feature = "gcp-secret-manager"))]
+pub(super) fn there(ports: &Ports, credential: &Credential, whom: &str) -> Result<()> {
+    let Credential::File(path) = credential else { return Ok(()) };
+    let missing = |error: Error| {
+        let message = format!("the environment names a file for the login at {whom}: {}", error.message());
+        Error::new(ErrorKind::Config, format!("{message}, or write `auth` for another way to log in"))
+    };
+    ports.files.stamp(path).map(|_| ()).map_err(missing)
 }
