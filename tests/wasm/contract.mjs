@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 
 const [module, world] = process.argv.slice(2);
 const { contract } = createRequire(import.meta.url)(module);
-// A panic in a task of JavaScript's reaches no promise: the suite is then never at its end, and Node has nothing to do.
+// After a panic the suite never comes to its end, and Node has nothing left to do.
 process.exitCode = 1;
 const ran = await contract(world);
 process.exitCode = 0;

@@ -81,7 +81,7 @@ async fn azure() -> (Arc<AzureVault>, Served, World) {
     (vault, served, World { now: START.0, provider })
 }
 
-/// Break: a header, the body or the status in `fetch.rs`.
+/// Break: a request's body or an answer's status in `fetch.rs`.
 #[tokio::test]
 async fn wasm_azure_key_vault_keeps_the_contract_in_node() {
     let module = require!(servers::wasm_contract());
@@ -101,7 +101,7 @@ async fn gcp() -> (Arc<Google>, Served, World) {
     (google, served, World { now: START.0, provider })
 }
 
-/// Break: as above, or a query in the address.
+/// Break: the headers of requests or of answers in `fetch.rs`.
 #[tokio::test]
 async fn wasm_gcp_secret_manager_keeps_the_contract_in_node() {
     let module = require!(servers::wasm_contract());
