@@ -118,7 +118,29 @@ address = "https://vault.internal:8200"
 /// A case of its own: what it is, its table, and what it has in its environment and in `given`.
 type Case = (&'static str, &'static str, &'static [(&'static str, &'static str)], &'static str);
 
-const CASES: [Case; 21] = [
+const CASES: [Case; 24] = [
+    (
+        "aws, a profile that is in no file",
+        r#"type = "aws-secrets-manager"
+region = "eu-west-1"
+profile = "gone""#,
+        &[],
+        "",
+    ),
+    (
+        "aws, a key without its secret",
+        r#"type = "aws-parameter-store"
+region = "eu-west-1""#,
+        &[("AWS_ACCESS_KEY_ID", "AKIAGONE")],
+        "",
+    ),
+    (
+        "cloudflare, bindings where there are none",
+        r#"type = "cloudflare-secrets-store"
+secrets = { a = "BINDING" }"#,
+        &[],
+        "",
+    ),
     (
         "vault, cert without a certificate",
         r#"type = "vault"

@@ -73,7 +73,7 @@ fn what_a_provider_needs_and_has_not_is_said_at_start_with_its_place() {
         ),
         (
             "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"userpass\", username = \"u\", password = { env = \"PW\" } }",
-            "lockstep.toml:4:58: `providers.v.auth.password`: the variable PW is not set; ",
+            "lockstep.toml:4:58: `providers.v.auth.password`: the variable PW is not set, or empty; ",
         ),
         (
             "[providers.v]\ntype = \"vault\"\naddress = \"https://v\"\nauth = { method = \"cert\" }\ntls = { client_cert = \"gone\", client_key = \"gone\" }",
@@ -155,7 +155,11 @@ fn a_login_at_azure_that_lacks_something_says_what_to_write_and_where() {
             "lockstep.toml:1:1: `providers.k`: `token` of `auth` is missing; write it, or set the variable \
              AZURE_FEDERATED_TOKEN_FILE",
         ),
-        (workload, &[ID, TENANT, TOKEN], "lockstep.toml:1:1: `providers.k`: there is no file /gone/token"),
+        (
+            workload,
+            &[ID, TENANT, TOKEN],
+            "lockstep.toml:1:1: `providers.k`: the environment names a file for the login at Azure: there is no file /gone/token",
+        ),
         (
             "",
             &[ID, SECRET],
@@ -165,8 +169,8 @@ fn a_login_at_azure_that_lacks_something_says_what_to_write_and_where() {
         (
             "",
             &[ID, TENANT, TOKEN],
-            "lockstep.toml:1:1: `providers.k`: there is no file /gone/token, which the environment names for a \
-             login at Azure; look at its path, or write another `auth`",
+            "lockstep.toml:1:1: `providers.k`: the environment names a file for the login at Azure: there is no file \
+             /gone/token, or write `auth` for another way to log in",
         ),
         ("tenant = \"a/b\"", &[ID, SECRET], "lockstep.toml:1:1: `providers.k`: `tenant` is the tenant's id"),
         ("cloud = \"china\"\naddress = \"https://kv1.vault.azure.net\"", &[], "`cloud = \"public\"`"),
@@ -378,7 +382,7 @@ fn a_login_that_kubernetes_can_not_have_is_said_at_start_with_its_place_and_what
             "auth = { method = \"kubeconfig\", path = \"gone\" }",
             &[],
             "lockstep.toml:3:40: `providers.k.auth.path`: ",
-            "check the path",
+            "there is no file gone",
         ),
         (
             "address = \"https://k\"\nauth = { method = \"token\", token = { env = \"GONE\" } }",
