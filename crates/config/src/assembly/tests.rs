@@ -103,7 +103,7 @@ fn what_a_provider_needs_and_has_not_is_said_at_start_with_its_place() {
         (
             "[providers.a]\ntype = \"aws-parameter-store\"\nregion = \"eu-west-1\"\nroles = [{ arn = \
              \"arn:aws:iam::123456789012:role/r\", external_id = { env = \"GONE\" } }]",
-            "lockstep.toml:4:9: `providers.a.roles`: the variable GONE is not set; set it, or name another one",
+            "lockstep.toml:4:9: `providers.a.roles`: the variable GONE is not set, or empty; set it, or name another one",
         ),
         (
             "[providers.a]\ntype = \"aws-secrets-manager\"\nregions = [\"eu-west-1\", \"cn-north-1\"]",
