@@ -1,14 +1,26 @@
 //! Pages of a list that is whole in memory. The token is the number of items already answered.
 
 use lockstep_core::{Error, ErrorKind};
-#[cfg(any(feature = "file", feature = "mock", feature = "vault"))]
+#[cfg(any(
+    feature = "azure-key-vault",
+    feature = "cloudflare-secrets-store",
+    feature = "file",
+    feature = "mock",
+    feature = "vault"
+))]
 use lockstep_core::{Page, Paged, Result};
 
 /// The part of the items that the page asks for, at most `limit` unless it says less.
 ///
 /// # Errors
 /// `Config` when the token is not one of ours.
-#[cfg(any(feature = "file", feature = "mock", feature = "vault"))]
+#[cfg(any(
+    feature = "azure-key-vault",
+    feature = "cloudflare-secrets-store",
+    feature = "file",
+    feature = "mock",
+    feature = "vault"
+))]
 pub(crate) fn page_of<T>(items: impl Iterator<Item = T>, page: &Page, limit: u16) -> Result<Paged<T>> {
     let start = match page.token.as_deref() {
         None => 0,
@@ -26,7 +38,16 @@ pub(crate) fn bad_token() -> Error {
     Error::new(ErrorKind::Config, "the page token is not one of this list; begin again without one")
 }
 
-#[cfg(all(test, any(feature = "file", feature = "mock", feature = "vault")))]
+#[cfg(all(
+    test,
+    any(
+        feature = "azure-key-vault",
+        feature = "cloudflare-secrets-store",
+        feature = "file",
+        feature = "mock",
+        feature = "vault"
+    )
+))]
 mod tests {
     use super::*;
 
