@@ -33,10 +33,12 @@ impl Bao {
         answer
     }
 
-    /// A new mount of this kind.
+    /// A new mount of this kind, once it takes requests: KV v2 answers 400 ("upgrading") for a moment after it was made.
     pub(crate) fn mount(&self, kind: &str, options: &Value) -> String {
         let path = unique(kind);
         self.done("POST", &format!("sys/mounts/{path}"), &json!({ "type": kind, "options": options }));
+        let config = format!("{path}/config");
+        until("a mount that takes requests", || (self.call("GET", &config, &json!({})).status != 400).then_some(()));
         path
     }
 }
