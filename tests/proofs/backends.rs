@@ -2,9 +2,8 @@
 //!
 //! Nothing here asserts anything.
 
+use lockstep_stories::{azure, gcp};
 use lockstep_testkit::fake::Action;
-use lockstep_testkit::fake::azure::{CLIENT_ID, TENANT};
-use lockstep_testkit::fake::gcp::PROJECT;
 use serde_json::{Value, json};
 
 /// Variables of an AWS login.
@@ -91,7 +90,7 @@ pub(crate) fn aws_error(status: u16, code: &str, message: &str) -> Action {
 pub(crate) enum Cloud {
     /// Azure Key Vault with a client secret, in `AZURE_CLIENT_SECRET`.
     Azure,
-    /// GCP Secret Manager with the key in `key.json`, for which tokens are fetched.
+    /// GCP Secret Manager with the key in [`KEY_FILE`](lockstep_stories::KEY_FILE), for which tokens are fetched.
     Google,
     /// Kubernetes by a [`kubeconfig`].
     Kubernetes,
@@ -103,29 +102,18 @@ impl Cloud {
     /// Its provider with one attempt, at this address.
     pub(crate) fn config(self, url: &str) -> String {
         let (alias, table) = match self {
-            Self::Azure => (
-                "azure",
-                format!(
-                    "type = \"azure-key-vault\"\naddress = \"{url}\"\ninsecure = true\ntenant = \"{TENANT}\"\n\
-                     auth = {{ method = \"client-secret\", client_id = \"{CLIENT_ID}\" }}"
-                ),
-            ),
-            Self::Google => (
-                "gcp",
-                format!(
-                    "type = \"gcp-secret-manager\"\nproject = \"{PROJECT}\"\nendpoint = \"{url}\"\n\
-                     token_endpoint = \"{url}/token\"\niam_endpoint = \"{url}\"\n\
-                     auth = {{ method = \"service-account\", key = {{ file = \"key.json\" }}, self_signed = false }}"
-                ),
-            ),
+            Self::Azure => ("azure", azure(url)),
+            Self::Google => ("gcp", gcp(url)),
             Self::Kubernetes => {
-                ("k8s", "type = \"kubernetes\"\nauth = { method = \"kubeconfig\", path = \"kubeconfig\" }".to_owned())
+                let auth = "auth = { method = \"kubeconfig\", path = \"kubeconfig\" }";
+                ("k8s", format!("[providers.k8s]\ntype = \"kubernetes\"\n{auth}\n"))
             }
             Self::Endpoint => {
-                ("region", format!("type = \"lockstep\"\naddress = \"{url}\"\ntoken = {{ env = \"TOKEN\" }}"))
+                let place = format!("address = \"{url}\"\ntoken = {{ env = \"TOKEN\" }}");
+                ("region", format!("[providers.region]\ntype = \"lockstep\"\n{place}\n"))
             }
         };
-        format!("[providers.{alias}]\n{table}\n[providers.{alias}.upstream]\n{BARE}")
+        format!("{table}[providers.{alias}.upstream]\n{BARE}")
     }
 
     /// Where tokens are given; a route that nobody asks where there is none.
@@ -138,7 +126,7 @@ impl Cloud {
     }
 }
 
-/// The token endpoint of [`TENANT`].
+/// The token endpoint of the fake's tenant.
 const AZURE_LOGIN: &str = "POST /72f988bf-86f1-41af-91ab-2d7cd011db47/oauth2/v2.0/token";
 
 /// A kubeconfig with a token for this server, in the namespace `team`.
@@ -157,5 +145,5 @@ pub(crate) fn kubeconfig_with(server: &str, token: &str) -> String {
 
 #[test]
 fn the_login_of_azure_is_that_of_its_tenant() {
-    assert!(Cloud::Azure.login().contains(TENANT));
+    assert!(Cloud::Azure.login().contains(lockstep_testkit::fake::azure::TENANT));
 }

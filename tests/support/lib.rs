@@ -1,11 +1,12 @@
 //! What the stories begin with: the built `lockstep` as a real process, plain HTTP to it, and hostile upstreams beside it.
 //!
-//! Nothing here knows a provider or a story. Everything listens on free loopback ports and ends with the value that
-//! started it, in a panic too.
+//! Nothing here knows a story, or more of a provider than its configuration. Everything listens on free loopback ports
+//! and ends with the value that started it, in a panic too.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it should be")]
 
+mod clouds;
 mod counting;
 mod http;
 mod lockstep;
@@ -13,6 +14,7 @@ mod upstream;
 
 use std::time::Duration;
 
+pub use self::clouds::{KEY_FILE, azure, gcp};
 pub use self::counting::CountingProxy;
 pub use self::http::{Connection, Response};
 pub use self::lockstep::{Lockstep, Output, Running, TOKEN, binary};

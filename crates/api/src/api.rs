@@ -10,8 +10,8 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response};
 use lockstep_core::{
-    AuditRecord, Call, Clock, Error, ErrorKind, FrontDoor, Hops, Peer, Principal, Random, RequestId, Resolver, Result,
-    Spawn,
+    AuditRecord, Call, Clock, Error, ErrorKind, FrontDoor, Hops, Login, Peer, Principal, Random, RequestId, Resolver,
+    Result, Spawn,
 };
 
 use crate::guard::{Guard, Head, Once};
@@ -269,11 +269,11 @@ impl Api {
     }
 
     fn principal(&self, peer: &Peer) -> Principal {
-        let id = match peer.uid {
-            Some(uid) => Arc::from(format!("uid:{uid}")),
-            None => self.local.clone(),
+        let (id, login) = match peer.uid {
+            Some(uid) => (Arc::from(format!("uid:{uid}")), Login::Socket),
+            None => (self.local.clone(), Login::Local),
         };
-        Principal { id, peer: peer.address.clone() }
+        Principal { id, login, claims: None, peer: peer.address.clone() }
     }
 
     fn in_text(&self, parts: &Parts) -> bool {

@@ -85,6 +85,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match &self.node.value {
             Value::Variable(text) if text.trim_start().starts_with('{') => self.deserialize_map(visitor),
+            Value::Variable(text) if text.trim_start().starts_with('[') => self.deserialize_seq(visitor),
             Value::Text(text) | Value::Variable(text) => visitor.visit_str(text),
             Value::Number(text) => match text.replace('_', "").parse::<u64>() {
                 Ok(number) => visitor.visit_u64(number),
@@ -159,7 +160,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         match &self.node.value {
             Value::Table(entries) => visitor.visit_map(Entries { all: entries, tag: self.tag, next: 0 }),
             Value::Variable(text) if text.trim_start().starts_with('{') => {
-                let node = json_value(text, &self.node.place).map_err(|_| Fault::custom_text("write a JSON object"))?;
+                let node = json_object(text, self.node)?;
                 Decoder { node: &node, tag: self.tag }.deserialize_map(visitor)
             }
             _ => Err(Fault::custom_text(format!("{} is written here; write a table", self.node.value.kind()))),
@@ -182,6 +183,10 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         match &self.node.value {
+            Value::Variable(text) if text.trim_start().starts_with('{') => {
+                let node = json_object(text, self.node)?;
+                visitor.visit_enum(Tagged { node: &node, tag: tag_of(name), variants })
+            }
             Value::Text(text) | Value::Variable(text) => visitor.visit_enum(text.as_str().into_deserializer()),
             Value::Table(_) => visitor.visit_enum(Tagged { node: self.node, tag: tag_of(name), variants }),
             other => Err(Fault::custom_text(format!("{} is written here; write one of {variants:?}", other.kind()))),
@@ -199,6 +204,11 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     forward_to_deserialize_any! {
         i8 i16 i32 i64 i128 u8 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
     }
+}
+
+/// The table that the text of a variable is.
+fn json_object(text: &str, variable: &Node) -> Result<Node, Fault> {
+    json_value(text, &variable.place).map_err(|_| Fault::custom_text("write a JSON object"))
 }
 
 struct Items<'a> {

@@ -8,17 +8,56 @@ use crate::Alias;
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Principal {
-    /// A stable name for policies and audit records, such as `local` or `oidc:repo:acme/shop`. It never holds a
+    /// A stable name for policies and audit records, such as `local` or `jwt:github:repo:acme/shop`. It never holds a
     /// credential.
     pub id: Arc<str>,
+    /// What it has shown.
+    pub login: Login,
+    /// What was verified of it beside its name, such as the claims of its token.
+    pub claims: Option<Arc<Claims>>,
     /// The address at the other end of the socket; never a forwarded header's.
     pub peer: Option<Arc<str>>,
 }
 
+/// What was verified of a caller beside its name: JSON, as its login tells it.
+pub type Claims = serde_json::Map<String, serde_json::Value>;
+
 impl Principal {
-    /// A principal of this name.
+    /// A caller with the local token, of this name.
     pub fn new(id: &str) -> Self {
-        Self { id: Arc::from(id), peer: None }
+        Self { id: Arc::from(id), login: Login::Local, claims: None, peer: None }
+    }
+}
+
+/// What a caller shows to say who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Login {
+    /// The token of a local listener, or being the process itself.
+    Local,
+    /// Being a user of this machine, at the other end of a Unix socket.
+    Socket,
+    /// A signed token of an issuer (JWT, OIDC).
+    Jwt,
+    /// A key that the operator has handed out.
+    ApiKey,
+    /// An identity of AWS.
+    AwsIam,
+    /// A certificate, at the other end of a TLS connection.
+    Certificate,
+}
+
+impl Login {
+    /// The word in policies and audit records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Socket => "socket",
+            Self::Jwt => "jwt",
+            Self::ApiKey => "api-key",
+            Self::AwsIam => "aws-iam",
+            Self::Certificate => "certificate",
+        }
     }
 }
 

@@ -377,17 +377,15 @@ impl fmt::Display for Error {
         if let Some(operation) = inner.operation {
             write!(f, "{}", operation.as_str())?;
             // What is fetched is fetched from somebody; a login is made at somebody, for what was to be fetched.
-            let (of_name, of_provider) = match operation {
-                Operation::Login => (" for", " at"),
-                _ => ("", " from"),
-            };
-            let name = inner.name.iter().map(|name| format!("{of_name} {name}"));
-            let provider = inner.provider.iter().map(|provider| format!("{of_provider} {provider}"));
-            let parts: Vec<_> = match operation {
-                Operation::Login => provider.chain(name).collect(),
-                _ => name.chain(provider).collect(),
-            };
-            write!(f, "{}: ", parts.concat())?;
+            let (name, provider) = (inner.name.as_ref(), inner.provider.as_ref());
+            if operation == Operation::Login {
+                provider.map_or(Ok(()), |provider| write!(f, " at {provider}"))?;
+                name.map_or(Ok(()), |name| write!(f, " for {name}"))?;
+            } else {
+                name.map_or(Ok(()), |name| write!(f, " {name}"))?;
+                provider.map_or(Ok(()), |provider| write!(f, " from {provider}"))?;
+            }
+            f.write_str(": ")?;
         }
         f.write_str(&inner.message)
     }
@@ -418,6 +416,18 @@ impl From<crate::NameError> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// M1. Break: either half of the check in `Error::upstream`.
+    #[test]
+    fn m1_what_does_not_look_like_a_code_is_not_passed_on() {
+        let of = |code: &str| Error::new(ErrorKind::Denied, "no").upstream(code, 400);
+        for bad in ["a b", "c4n4ry!", "a\"b", "\u{e4}", "a/b", &"x".repeat(65)] {
+            assert_eq!((of(bad).upstream_code(), of(bad).upstream_status()), (Some(""), Some(400)), "{bad:?}");
+        }
+        for good in ["NOT_FOUND", "a.B_1", &"x".repeat(64)] {
+            assert_eq!(of(good).upstream_code(), Some(good));
+        }
+    }
 
     #[test]
     fn all_holds_every_kind_once_and_codes_are_distinct() {

@@ -8,7 +8,7 @@ use crate::{Error, ErrorKind, Result};
 pub const HOPS_HEADER: &str = "lockstep-hops";
 
 /// How many endpoints one request may come through.
-pub const MAX_HOPS: usize = 8;
+const MAX_HOPS: usize = 8;
 
 /// The endpoints that a request has come through, by the id that each made up at its start.
 ///
@@ -27,7 +27,7 @@ impl Hops {
     /// Reads the header.
     ///
     /// # Errors
-    /// `InvalidReference` when it is not one of ours: at most [`MAX_HOPS`] ids of at most 64 letters and digits.
+    /// `InvalidReference` when it is not one of ours: at most 8 ids of at most 64 letters and digits.
     pub fn parse(text: &str) -> Result<Self> {
         let is_id = |id: &str| !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric());
         if text.is_empty() {

@@ -109,4 +109,10 @@ pub trait Provider: Send + Sync {
 pub trait ChangeSource: Send {
     /// Waits for the next Changes. Dropping the future loses none.
     async fn next(&mut self) -> Vec<Change>;
+
+    /// Whether silence says that nothing has changed, so that a value may be kept for longer. A watch over the network may
+    /// see nothing for a while, and nobody would know.
+    fn misses_nothing(&self) -> bool {
+        true
+    }
 }

@@ -1,6 +1,6 @@
 //! [`Reach`]: the part of a provider that this instance may touch, whoever asks.
 
-use crate::{Action, Metadata, Pattern};
+use crate::{Action, Pattern};
 
 /// What a provider may be asked for. Empty lists are no bound.
 #[derive(Debug, Clone, Default)]
@@ -19,12 +19,5 @@ impl Reach {
             if action == Action::List { pattern.may_match_under(name) } else { pattern.matches(name) }
         };
         self.names.is_empty() || self.names.iter().any(fits)
-    }
-
-    /// Whether a secret has the tags.
-    pub(crate) fn has_tags(&self, metadata: &Metadata) -> bool {
-        self.tags.iter().all(|(name, wanted)| {
-            metadata.tags.get(name).is_some_and(|value| wanted.as_ref().is_none_or(|wanted| wanted == value))
-        })
     }
 }

@@ -248,15 +248,14 @@ impl Resolver {
         let access = self.access(id, who, Action::Get, ask.name.as_str(), ask.alias.as_ref());
         let now = access.started;
         let (mounts, rules) = inner.planner.mounts_for(ask.alias.as_ref(), &ask.name).ok()?;
-        let first = mounts.first()?;
-        let mut policy = None;
-        for mount in mounts {
-            let name = mount.named(&ask.name).ok()?;
-            policy = Some(inner.allow(who, Action::Get, mount, name.as_str()).ok()?);
+        let (first, others) = mounts.split_first()?;
+        let name = first.named(&ask.name).ok()?;
+        let mut policy = inner.allow(who, Action::Get, first, name.as_str()).ok()?;
+        for mount in others {
+            policy = inner.allow(who, Action::Get, mount, mount.named(&ask.name).ok()?.as_str()).ok()?;
         }
         let standing = inner.standing_now(rules, now)?;
         let selector = classify(first, ask.selector.as_deref()).ok()?;
-        let name = first.named(&ask.name).ok()?;
         let spelled = Spelled { alias: &first.alias, name: &name, selector: &selector };
         let Held::Usable(found) = self.held(spelled, ask.skip_cache, rules, &standing, now) else { return None };
         // It is the same question when the provider calls it what the caller calls it.
@@ -270,7 +269,7 @@ impl Resolver {
         }
         let answer = inner.answer(first, &found, now);
         inner.count(Operation::Get, &access, Ok(&answer));
-        inner.ledger.released(&access, &answer, policy);
+        inner.ledger.released(&access, &answer, Some(policy));
         Some(answer)
     }
 
@@ -420,7 +419,7 @@ impl Inner {
             return Ok(());
         }
         let metadata = mount.provider.describe(call, name).await?;
-        if mount.reach.has_tags(&metadata) { Ok(()) } else { Err(out_of_reach("a tag").0.on(name)) }
+        if metadata.has_tags(&mount.reach.tags) { Ok(()) } else { Err(out_of_reach("a tag").0.on(name)) }
     }
 
     async fn standing(&self, call: &Call, rules: Rules) -> Standing {
@@ -446,7 +445,9 @@ impl Inner {
 
     fn answer(&self, mount: &Mount, found: &Found, now: Moment) -> Answer {
         let journal_is_healthy = self.freshness.as_ref().is_some_and(|freshness| freshness.is_healthy(now));
-        let age = now.since(found.entry.fetched).unwrap_or_default() + found.entry.secret.relay.age;
+        let age = now.since(found.entry.fetched).unwrap_or_default();
+        // What another endpoint says of its age may be any number.
+        let age = age.saturating_add(found.entry.secret.relay.age);
         Answer {
             alias: mount.alias.clone(),
             age,

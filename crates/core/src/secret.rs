@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::rendition::Kept;
-use crate::{CanonicalId, ErrorKind, Payload, SecretName, SecretValue, UnixMillis};
+use crate::{CanonicalId, Error, ErrorKind, Payload, SecretName, SecretValue, UnixMillis};
 
 /// The version that a value has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -120,6 +120,13 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// Whether it has all of these tags, each with its value unless any will do.
+    pub fn has_tags(&self, wanted: &[(String, Option<String>)]) -> bool {
+        wanted.iter().all(|(name, value)| {
+            self.tags.get(name).is_some_and(|have| value.as_ref().is_none_or(|value| value == have))
+        })
+    }
+
     /// Metadata with nothing but a name.
     pub fn new(id: CanonicalId, name: SecretName) -> Self {
         Self {
@@ -177,6 +184,13 @@ pub struct Page {
     pub token: Option<String>,
     /// How many items at most; the provider may have a lower limit. `None` is the provider's default.
     pub limit: Option<u16>,
+}
+
+impl Page {
+    /// The error for a token that the provider did not make.
+    pub fn bad_token() -> Error {
+        Error::new(ErrorKind::Config, "the page token is not one of this list; begin again without one")
+    }
 }
 
 /// A part of a list.

@@ -25,7 +25,7 @@ pub struct Context {
 
 impl Context {
     /// The names of its variables.
-    pub const VARIABLES: [&'static str; 4] = ["organization", "parent_stack", "client_stack", "environment"];
+    const VARIABLES: [&'static str; 4] = ["organization", "parent_stack", "client_stack", "environment"];
 
     fn get(&self, variable: &str) -> Option<&Option<Segment>> {
         match variable {

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use lockstep_core::{AuditRecord, AuditSink, Error, ErrorKind, Result};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::FileType;
+
+use crate::files::open_at_end;
 
 /// Writes audit records as lines of JSON.
 pub struct AuditLines {
@@ -46,15 +48,7 @@ impl AuditLines {
             let message = format!("can't write the audit to {} ({why}); name a regular file", path.display());
             Error::new(ErrorKind::Config, message)
         };
-        let flags = OFlags::WRONLY
-            | OFlags::APPEND
-            | OFlags::CREATE
-            | OFlags::NOFOLLOW
-            | OFlags::CLOEXEC
-            | OFlags::NONBLOCK
-            | OFlags::NOCTTY;
-        let file =
-            rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| refused(&errno.to_string()))?;
+        let file = open_at_end(path).map_err(|errno| refused(&errno.to_string()))?;
         let stat = rustix::fs::fstat(&file).map_err(|errno| refused(&errno.to_string()))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(refused("it is no regular file"));

@@ -48,15 +48,11 @@ impl Exec for LocalExec {
 
 /// Waits for the end of the output and of the program.
 async fn ended(child: &mut Child, program: &Program) -> Result<SecretValue> {
-    let broken = |error: &io::Error| {
-        let message = format!("{} can't be read from ({})", program.path.display(), error.kind());
-        Error::new(ErrorKind::Unavailable, message)
-    };
     let output = match child.stdout.take() {
         Some(stdout) => output(stdout, program).await?,
         None => Zeroizing::default(),
     };
-    let status = child.wait().await.map_err(|error| broken(&error))?;
+    let status = child.wait().await.map_err(|error| unread(program, &error))?;
     if !status.success() {
         let message = format!("{} failed ({status}); run it by hand to see what it says", program.path.display());
         return Err(Error::new(ErrorKind::Unavailable, message));
@@ -69,10 +65,7 @@ async fn output(mut stdout: ChildStdout, program: &Program) -> Result<Zeroizing<
     let mut output = Zeroizing::new(Vec::with_capacity(program.output_bytes));
     let mut piece = Zeroizing::new([0; 4096]);
     loop {
-        let read = stdout.read(piece.as_mut_slice()).await.map_err(|error| {
-            let message = format!("{} can't be read from ({})", program.path.display(), error.kind());
-            Error::new(ErrorKind::Unavailable, message)
-        })?;
+        let read = stdout.read(piece.as_mut_slice()).await.map_err(|error| unread(program, &error))?;
         if read == 0 {
             return Ok(output);
         }
@@ -108,6 +101,11 @@ fn not_started(program: &Program, error: &io::Error) -> Error {
         }
         kind => Error::new(ErrorKind::Unavailable, format!("the program {path} can't be started ({kind})")),
     }
+}
+
+fn unread(program: &Program, error: &io::Error) -> Error {
+    let message = format!("{} can't be read from ({})", program.path.display(), error.kind());
+    Error::new(ErrorKind::Unavailable, message)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use lockstep_core::{Error, ErrorKind, FileContent, FileStamp, Files, Result, UnixMillis};
@@ -36,14 +37,7 @@ impl Files for LocalFiles {
     }
 
     fn append(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let flags = OFlags::WRONLY
-            | OFlags::APPEND
-            | OFlags::CREATE
-            | OFlags::NOFOLLOW
-            | OFlags::CLOEXEC
-            | OFlags::NONBLOCK
-            | OFlags::NOCTTY;
-        let file = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| match errno {
+        let file = open_at_end(path).map_err(|errno| match errno {
             Errno::LOOP => refused(path, "is a symbolic link; name the file itself"),
             errno => failed("write to", path, errno),
         })?;
@@ -64,6 +58,19 @@ impl Files for LocalFiles {
             failed("write to", path, errno)
         })
     }
+}
+
+/// Opens a file to write at its end, made with mode 0600 when it is not there. A symbolic link is not followed, and a pipe
+/// without a reader not waited for.
+pub(crate) fn open_at_end(path: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::WRONLY
+        | OFlags::APPEND
+        | OFlags::CREATE
+        | OFlags::NOFOLLOW
+        | OFlags::CLOEXEC
+        | OFlags::NONBLOCK
+        | OFlags::NOCTTY;
+    rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
 }
 
 /// Reads to the end. The announced length is only a hint: a file may grow, and `/proc` announces nothing. The buffer

@@ -1,30 +1,17 @@
-//! [`OsRandom`]: random bytes from the kernel (`getrandom(2)`, as ring reads it).
-
-use std::fmt;
+//! [`OsRandom`]: random bytes from the kernel.
 
 use lockstep_core::Random;
-use rustls::crypto::SecureRandom;
+use rustix::io::{Errno, Result};
+use rustix::rand::{GetRandomFlags, getrandom};
 
 /// The kernel's random bytes.
-#[derive(Clone, Copy)]
-pub struct OsRandom(&'static dyn SecureRandom);
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OsRandom;
 
 impl OsRandom {
     /// The kernel's random bytes.
     pub fn new() -> Self {
-        Self(rustls::crypto::ring::default_provider().secure_random)
-    }
-}
-
-impl Default for OsRandom {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Debug for OsRandom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OsRandom")
+        Self
     }
 }
 
@@ -32,8 +19,20 @@ impl Random for OsRandom {
     /// # Panics
     /// When the kernel gives no random bytes. A token made of zeros would be worse than no process at all.
     fn fill(&self, bytes: &mut [u8]) {
-        assert!(self.0.fill(bytes).is_ok(), "the kernel gives no random bytes (getrandom failed)");
+        assert!(fill(bytes).is_ok(), "the kernel gives no random bytes (getrandom failed)");
     }
+}
+
+/// Fills all of it. The kernel may be interrupted, and gives at most 256 bytes at once that are sure to be whole.
+pub(crate) fn fill(mut bytes: &mut [u8]) -> Result<()> {
+    while !bytes.is_empty() {
+        match getrandom(&mut *bytes, GetRandomFlags::empty()) {
+            Ok(filled) => bytes = &mut bytes[filled..],
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

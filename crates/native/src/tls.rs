@@ -1,6 +1,8 @@
 //! One TLS profile: whom we trust, and what we show. ring is chosen by name; nothing reads the system's root store, which
 //! costs 3 to 36 ms per client.
 
+mod crypto;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,8 +29,7 @@ pub(crate) fn client_config(
         Some(pem) => roots_from(files, pem)?,
         None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
     };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::new(crypto::provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::new(ErrorKind::Internal, "ring can't do TLS 1.2 and 1.3").because(error))?
         .with_root_certificates(roots);
@@ -54,7 +55,7 @@ fn roots_from(files: &dyn Files, pem: &Pem) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(files, pem)? {
         roots.add(certificate).map_err(|error| {
-            let message = format!("{} holds a certificate that can't be a root; check it", place(pem));
+            let message = format!("of the root certificates {}, one can't be a root; check it", place(pem));
             Error::new(ErrorKind::Config, message).because(error)
         })?;
     }

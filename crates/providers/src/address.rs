@@ -43,13 +43,16 @@ impl Address {
         format!("{}://{}{}", self.scheme, self.authority, self.base)
     }
 
+    /// Whether it has a path.
+    #[cfg(feature = "gcp-secret-manager")]
+    pub(crate) fn has_path(&self) -> bool {
+        !self.base.is_empty()
+    }
+
     /// Whether what is sent there is encrypted, or stays on this machine.
     #[cfg(feature = "kubernetes")]
     pub(crate) fn is_private(&self) -> bool {
-        let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
-        let is_loopback = host.eq_ignore_ascii_case("localhost")
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        self.scheme == Scheme::HTTPS || is_loopback
+        self.scheme == Scheme::HTTPS || lockstep_core::is_loopback(self.authority.host())
     }
 }
 

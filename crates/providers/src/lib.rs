@@ -27,7 +27,7 @@ pub mod simulation;
 #[cfg(feature = "vault")]
 pub mod vault;
 
-#[cfg(any(feature = "kubernetes", feature = "lockstep", feature = "vault"))]
+#[cfg(any(feature = "gcp-secret-manager", feature = "kubernetes", feature = "lockstep", feature = "vault"))]
 mod address;
 #[cfg(any(feature = "remote", feature = "simulation"))]
 mod binary;
@@ -49,7 +49,6 @@ mod oauth;
     feature = "azure-key-vault",
     feature = "cloudflare-secrets-store",
     feature = "file",
-    feature = "kubernetes",
     feature = "mock",
     feature = "vault"
 ))]
@@ -60,6 +59,8 @@ mod payload;
 mod ports;
 #[cfg(feature = "remote")]
 mod refusal;
+#[cfg(any(feature = "aws-secrets-manager", feature = "vault"))]
+mod resting;
 #[cfg(any(feature = "file", feature = "kubernetes"))]
 mod tree;
 #[cfg(feature = "remote")]

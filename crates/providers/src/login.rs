@@ -24,6 +24,11 @@ pub(crate) trait LoginSource: Send + Sync {
 
     /// Logs in.
     async fn log_in(&self, call: &Call) -> Result<Granted<Self::Credential>>;
+
+    /// How long before its end this credential is renewed, if not as all of this source are.
+    fn ahead(&self, _: &Self::Credential) -> Option<Ahead> {
+        None
+    }
 }
 
 /// What a login has given.
@@ -65,6 +70,7 @@ pub(crate) struct Loaded<T> {
     /// How long it lives from `at`.
     lifetime: Option<Duration>,
     beyond: Option<Duration>,
+    ahead: Ahead,
 }
 
 impl<T> Loaded<T> {
@@ -111,10 +117,10 @@ impl<S: LoginSource> LoginCache<S> {
         if let Some(current) = current {
             let left = current.left(now);
             let paused = self.with(|state| state.tried).is_some_and(|tried| !now.is_past(tried, PAUSE));
-            if left > self.ahead.advisory || (paused && left > Duration::ZERO) {
+            if left > current.ahead.advisory || (paused && left > Duration::ZERO) {
                 return Ok(current);
             }
-            if left > self.ahead.mandatory {
+            if left > current.ahead.mandatory {
                 // The guard must live until the load has ended.
                 return match self.flight.try_lock() {
                     Some(_flight) => self.load(call).await.or(Ok(current)),
@@ -165,7 +171,8 @@ impl<S: LoginSource> LoginCache<S> {
                         End::In(lifetime) => Some(lifetime),
                         End::Unknown => None,
                     };
-                    let loaded = Loaded { credential, number: state.logins, at: now, lifetime, beyond };
+                    let ahead = self.source.ahead(&credential).unwrap_or(self.ahead);
+                    let loaded = Loaded { credential, number: state.logins, at: now, lifetime, beyond, ahead };
                     state.failure = None;
                     state.current = Some(loaded.clone());
                     Ok(loaded)
@@ -186,7 +193,7 @@ impl<S: LoginSource> LoginCache<S> {
 
 /// What is too large for a login is no answer about a secret: it comes from who is in the login's place, and another
 /// provider may be asked.
-fn of_login(error: Error) -> Error {
+pub(crate) fn of_login(error: Error) -> Error {
     if error.kind() != ErrorKind::TooLarge {
         return error.during(Operation::Login);
     }

@@ -172,6 +172,12 @@ pub(crate) fn bearer(token: &SecretValue) -> Result<HeaderValue> {
     Ok(value)
 }
 
+/// The text of what is shown as a login, which goes into a form.
+pub(crate) fn shown<'a>(value: &'a SecretValue, what: &str) -> Result<&'a str> {
+    let wrong = || Error::new(ErrorKind::Unauthenticated, format!("the {what} is no text"));
+    value.expose_text().ok_or_else(wrong)
+}
+
 /// No token, for a reason that only the status tells.
 pub(crate) fn not_given(who: &str, status: StatusCode, headers: &HeaderMap) -> Error {
     let (kind, what) = match status {

@@ -1,30 +1,15 @@
 //! Pages of a list that is whole in memory. The token is the number of items already answered.
 
-use lockstep_core::{Error, ErrorKind};
-#[cfg(any(
-    feature = "azure-key-vault",
-    feature = "cloudflare-secrets-store",
-    feature = "file",
-    feature = "mock",
-    feature = "vault"
-))]
 use lockstep_core::{Page, Paged, Result};
 
 /// The part of the items that the page asks for, at most `limit` unless it says less.
 ///
 /// # Errors
 /// `Config` when the token is not one of ours.
-#[cfg(any(
-    feature = "azure-key-vault",
-    feature = "cloudflare-secrets-store",
-    feature = "file",
-    feature = "mock",
-    feature = "vault"
-))]
 pub(crate) fn page_of<T>(items: impl Iterator<Item = T>, page: &Page, limit: u16) -> Result<Paged<T>> {
     let start = match page.token.as_deref() {
         None => 0,
-        Some(token) => token.parse::<usize>().map_err(|_| bad_token())?,
+        Some(token) => token.parse::<usize>().map_err(|_| Page::bad_token())?,
     };
     let limit = usize::from(page.limit.unwrap_or(limit).clamp(1, limit));
     let mut rest = items.skip(start);
@@ -33,22 +18,10 @@ pub(crate) fn page_of<T>(items: impl Iterator<Item = T>, page: &Page, limit: u16
     Ok(Paged { items, next })
 }
 
-/// A page token that the provider did not make.
-pub(crate) fn bad_token() -> Error {
-    Error::new(ErrorKind::Config, "the page token is not one of this list; begin again without one")
-}
-
-#[cfg(all(
-    test,
-    any(
-        feature = "azure-key-vault",
-        feature = "cloudflare-secrets-store",
-        feature = "file",
-        feature = "mock",
-        feature = "vault"
-    )
-))]
+#[cfg(test)]
 mod tests {
+    use lockstep_core::ErrorKind;
+
     use super::*;
 
     #[test]

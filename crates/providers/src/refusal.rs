@@ -36,7 +36,7 @@ impl Row {
 }
 
 /// Whether a table has a row for an answer: what comes before another table decides where it has one.
-#[cfg(feature = "vault")]
+#[cfg(any(feature = "azure-key-vault", feature = "vault"))]
 pub(crate) fn fits(table: &[Row], status: StatusCode, says: impl Fn(&str) -> bool) -> bool {
     table.iter().any(|row| row.fits(status, &says))
 }

@@ -25,6 +25,7 @@ pub(crate) fn fetch(workspace: &Workspace, cache: &Cache) -> Outcome {
     openbao(cache)?;
     let aws = aws(cache)?;
     ministack(cache)?;
+    azure(cache)?;
     gcp(cache)?;
     lambda_emulator(cache, &aws)?;
     faketime(cache)?;

@@ -28,7 +28,8 @@ pub(super) struct Backend {
     pub(super) upstream: Option<Upstream>,
     pub(super) good: Script,
     pub(super) bad: Vec<Script>,
-    /// The same of the login: the token in hand is refused, and what answers the next login is broken.
+    /// The same of the login: the token in hand is refused, and what answers the next login is broken. The route of the
+    /// login is the last one.
     pub(super) bad_logins: Vec<Script>,
 }
 
@@ -61,6 +62,12 @@ impl Backend {
         ];
         all.extend(self.env.iter().map(|(name, value)| (*name, value.as_str())));
         all
+    }
+
+    /// How often the route of this broken login was asked.
+    pub(super) fn logins(&self, bad: &Script) -> usize {
+        let login = bad.last().map_or("", |(route, _)| route);
+        self.upstream.as_ref().map_or(0, |upstream| upstream.count(login))
     }
 
     /// What was shown to the server as a login, signatures of what was signed for it too.

@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lockstep_stories::Upstream;
+use lockstep_stories::{KEY_FILE, Upstream};
 use lockstep_testkit::RSA_KEY;
 use lockstep_testkit::fake::Action;
 use lockstep_testkit::fake::azure::TENANT;
@@ -116,7 +116,7 @@ fn google() -> Backend {
     // Each line of the key is one.
     let key = RSA_KEY.lines().filter(|line| line.len() > 60).map(str::to_owned);
     Backend {
-        files: vec![("key.json", Google::key_file(None))],
+        files: vec![(KEY_FILE, Google::key_file(None))],
         credentials: key.chain([GIVEN.to_owned()]).collect(),
         good,
         bad,

@@ -43,13 +43,8 @@ impl Azure {
     }
 
     async fn operate(&self, method: &str, name: &SecretName, body: Value) {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}/secrets/{name}?api-version=7.4", self.url))
-            .header("authorization", &self.operator)
-            .header("content-type", "application/json");
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let (status, _) = self.bench.send(request, body).await;
+        let url = format!("{}/secrets/{name}?api-version=7.4", self.url);
+        let status = self.bench.operate(method, &url, ("authorization", &self.operator), body).await;
         assert_eq!(status, 200, "{method} {name}");
     }
 }

@@ -62,6 +62,14 @@ impl Bench {
         self.ask(request.body(body.into()).unwrap_or_else(|error| panic!("a request: {error}"))).await
     }
 
+    /// An operator's request with this header of a login and this body, none for `null`. Gives the status.
+    pub(crate) async fn operate(&self, method: &str, url: &str, (header, login): (&str, &str), body: Value) -> u16 {
+        let request =
+            Request::builder().method(method).uri(url).header(header, login).header("content-type", "application/json");
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.send(request, body).await.0
+    }
+
     /// Sends an operator's request. Gives the status, and the answer if it is JSON.
     pub(crate) async fn ask(&self, request: Request<Bytes>) -> (u16, Value) {
         let limits = Limits { time: Duration::from_secs(20), response_bytes: 1 << 20, members: MAX_MEMBERS };

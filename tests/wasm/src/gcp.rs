@@ -37,13 +37,8 @@ impl Gcp {
     }
 
     async fn operate(&self, method: &str, below: &str, body: Value) -> u16 {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{below}", self.url))
-            .header("authorization", &self.operator)
-            .header("content-type", "application/json");
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        self.bench.send(request, body).await.0
+        let url = format!("{}{below}", self.url);
+        self.bench.operate(method, &url, ("authorization", &self.operator), body).await
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::Request;
 use lockstep_core::{
     Call, ErrorKind, MAX_MEMBERS, Payload, Provider, Result, Secret, SecretName, Selector, TlsProfile, Transport,
     Transports,
@@ -30,7 +29,7 @@ pub(crate) struct Kubernetes {
     bench: Bench,
     provider: KubernetesProvider,
     url: String,
-    token: String,
+    operator: String,
     namespace: String,
 }
 
@@ -51,20 +50,15 @@ impl Kubernetes {
         let transports = Arc::new(Same(ports.transport.clone()));
         let provider = KubernetesProvider::new(settings, ports, transports);
         let provider = provider.unwrap_or_else(|error| panic!("the settings: {error:?}"));
-        let this = Self { bench, provider, url, token, namespace };
+        let this = Self { bench, provider, url, operator: format!("Bearer {token}"), namespace };
         let body = json!({ "metadata": { "name": this.namespace } });
         assert_eq!(this.operate("POST", "namespaces", body).await, 201, "the namespace is made");
         this
     }
 
     async fn operate(&self, method: &str, path: &str, body: Value) -> u16 {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}/api/v1/{path}", self.url))
-            .header("authorization", format!("Bearer {}", self.token))
-            .header("content-type", "application/json");
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        self.bench.send(request, body).await.0
+        let url = format!("{}/api/v1/{path}", self.url);
+        self.bench.operate(method, &url, ("authorization", &self.operator), body).await
     }
 
     fn secrets(&self) -> String {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use http::Request;
 use lockstep_core::{Call, ErrorKind, MAX_MEMBERS, Payload, Provider, Secret, SecretName, Selector};
 use lockstep_providers::Credential;
 use lockstep_providers::vault::{VaultAuth, VaultProvider, VaultSettings};
@@ -52,13 +51,8 @@ impl Vault {
     }
 
     async fn operate(&self, method: &str, path: &str, body: Value) -> u16 {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}/v1/{path}", self.url))
-            .header("x-vault-token", &self.token)
-            .header("content-type", "application/json");
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        self.bench.send(request, body).await.0
+        let url = format!("{}/v1/{path}", self.url);
+        self.bench.operate(method, &url, ("x-vault-token", &self.token), body).await
     }
 
     fn path(&self, name: &SecretName) -> String {

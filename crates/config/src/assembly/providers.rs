@@ -58,7 +58,9 @@ pub(super) fn build(config: &Config, ports: &Ports, metrics: &dyn MetricsSink) -
             let (inner, source) = make(config, ports, &mut logins, alias, provider)?;
             let common = provider.common();
             let reach = Reach::from(common.only);
-            if !reach.tags.is_empty() && !inner.capabilities().describe {
+            // A replay is read when it is asked, and says then what it lacks.
+            let is_asked = !matches!(provider, Provider::Replay(_));
+            if !reach.tags.is_empty() && is_asked && !inner.capabilities().describe {
                 let message = "this provider can't tell the tags of a secret; leave `only.tags` out";
                 return Err(Error::new(ErrorKind::Config, message));
             }
@@ -68,9 +70,8 @@ pub(super) fn build(config: &Config, ports: &Ports, metrics: &dyn MetricsSink) -
             let stack =
                 Upstream::new(alias.clone(), inner, common.upstream.into(), clock, random, metrics.meter(alias));
             let ttl = common.ttl.map(|ttl| lockstep_core::Ttl::new(ttl.get())).transpose()?;
-            // The journal of one process hears of no changes but those that this process sees itself. A watch over the
-            // network may see none for a while, and nobody would know: the TTL stays what it is without it.
-            let journaled = source.is_some() && !matches!(provider, Provider::Kubernetes(_));
+            // The journal of one process hears of no changes but those that this process sees itself.
+            let journaled = source.as_ref().is_some_and(|source| source.misses_nothing());
             built.mounts.push(Mount { ttl, journaled, template, reach, ..Mount::new(alias.clone(), Arc::new(stack)) });
             built.sources.extend(source.map(|source| (alias.clone(), source)));
             Ok(())

@@ -411,7 +411,36 @@ fn a_login_that_kubernetes_can_not_have_is_said_at_start_with_its_place_and_what
     }
 }
 
-/// Break: the `matches!` at `journaled`, or the source of `kubernetes::make`.
+/// Break: `misses_nothing` of `KubernetesChanges`, or ask the outer provider instead of the source in `providers::build`.
+#[test]
+fn only_what_hears_of_every_change_is_kept_for_longer_also_when_it_is_recorded() {
+    let text = format!(
+        "[freshness]\njournal = \"memory://\"\n[providers.k]\ntype = \"kubernetes\"\nnamespace = \"team\"\n\
+         address = \"https://k\"\nauth = {{ method = \"token\", token = {{ env = \"T\" }} }}\nwatch = true\n\
+         [providers.k-taped]\ntype = \"record\"\nof = \"k\"\nfile = \"t\"\nkey = {{ env = \"KEY\" }}\n\
+         [providers.f]\ntype = \"file\"\npath = \"s.json\"\n\
+         [providers.f-taped]\ntype = \"record\"\nof = \"f\"\nfile = \"u\"\nkey = {{ env = \"KEY\" }}\n{MOCK}"
+    );
+    let bench = bench(&[("T", "t"), ("KEY", KEY)]);
+    bench.files.write("s.json", "{}");
+    let built = super::providers::build(&load(&text, &[]).unwrap(), &bench.ports, &super::Uncounted).unwrap();
+    let journaled: Vec<_> = built.mounts.iter().map(|mount| (mount.alias.as_str(), mount.journaled)).collect();
+    let expected = [("f", true), ("f-taped", true), ("k", false), ("k-taped", false), ("m", false)];
+    assert_eq!(journaled, expected);
+    assert!(built.sources.contains_key(&Alias::parse("k-taped").unwrap()), "it is watched all the same");
+}
+
+/// Break: ask a replay for its capabilities in `providers::build`.
+#[test]
+fn a_bound_by_tags_needs_no_recording_at_start() {
+    let text = "[providers.tape]\ntype = \"replay\"\nfile = \"later\"\nkey = { env = \"KEY\" }\nonly = { tags = [\"live\"] }\n";
+    load(text, &[]).unwrap().assemble(&bench(&[("KEY", KEY)]).ports).map(drop).unwrap();
+    let dry = format!("{MOCK}[providers.dry]\ntype = \"dry-run\"\nof = \"m\"\nonly = {{ tags = [\"live\"] }}\n");
+    let problems = load(&dry, &[]).unwrap().assemble(&bench(&[]).ports).err().unwrap().to_string();
+    assert!(problems.contains("leave `only.tags` out"), "{problems}");
+}
+
+/// Break: the source of `kubernetes::make`.
 #[test]
 fn a_watch_of_kubernetes_is_there_when_it_is_wanted_and_there_is_a_journal() {
     let text = |watch: bool, journal: &str| {

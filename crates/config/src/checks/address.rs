@@ -1,8 +1,7 @@
 //! Addresses of providers: what may be sent where.
 
-use std::net::IpAddr;
-
 use http::Uri;
+use lockstep_core::is_loopback;
 
 /// Says what is wrong with an address. It is never quoted: it may hold a password.
 pub(super) fn check(text: &str, insecure: bool) -> Result<(), &'static str> {
@@ -23,12 +22,6 @@ pub(super) fn check(text: &str, insecure: bool) -> Result<(), &'static str> {
                        `insecure = true` if that is what you want"),
         _ => Err("the address begins with neither `https://` nor `http://`"),
     }
-}
-
-/// Only what can't be made to point elsewhere: `localhost` and literal loopback addresses.
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -90,6 +90,13 @@ pub struct Common<'a> {
     pub needs: Vec<(&'static str, Need<'a>)>,
 }
 
+impl<'a> Common<'a> {
+    /// What nothing more is said of.
+    fn of(upstream: &'a Upstream, only: &'a Only) -> Self {
+        Self { upstream, only, ttl: None, name_template: None, max_members: None, insecure: false, needs: Vec::new() }
+    }
+}
+
 /// Something outside the configuration that a provider needs.
 #[derive(Debug, Clone, Copy)]
 pub enum Need<'a> {

@@ -55,6 +55,6 @@ fn what_is_written_of_context_and_bounds_is_shown_and_means_the_same() {
     );
     let config = load(&text, &[]).unwrap();
     let shown = config.to_toml();
-    assert_eq!(load(&shown, &[]).unwrap().settings().context, config.settings().context, "{shown}");
+    assert_eq!(load(&shown, &[]).unwrap().settings(), config.settings(), "{shown}");
     assert!(shown.contains("team=payments") && shown.contains("{organization}/{key}"), "{shown}");
 }

@@ -79,7 +79,7 @@ impl Resolver {
         for mount in mounts {
             // What a template can't make a name of is not held under one.
             if let Ok(what) = Invalidation::Name(name.clone()).at(mount) {
-                self.0.drop_matching(Some(&mount.alias), &what);
+                self.0.drop_matching(mount, &what);
             }
         }
         Ok(rotated)
@@ -135,19 +135,27 @@ impl Resolver {
             let unknown = Error::new(ErrorKind::InvalidReference, "there is no provider of this alias");
             return self.0.ledger.record(&access, Err(unknown.during(Operation::Invalidate)), None);
         }
-        let mut policy = None;
-        let mut asked = Vec::new();
+        let (mut policy, mut asked, mut unnamed) = (None, Vec::new(), None);
         let allowed = named().try_for_each(|mount| {
-            let what = what.at(mount).map_err(|error| (error, None))?;
-            let (Invalidation::Name(name) | Invalidation::Prefix(name)) = &what;
-            policy = Some(self.0.allow(who, Action::Invalidate, mount, name.as_str())?);
-            asked.push((mount, what));
+            match what.at(mount) {
+                Ok(what) => {
+                    let (Invalidation::Name(name) | Invalidation::Prefix(name)) = &what;
+                    policy = Some(self.0.allow(who, Action::Invalidate, mount, name.as_str())?);
+                    asked.push((mount, what));
+                }
+                // What a template can't make a name of is not held under one.
+                Err(error) => unnamed = Some(error),
+            }
             Ok(())
         });
+        let allowed = match unnamed {
+            Some(error) if asked.is_empty() => allowed.and(Err((error, None))),
+            _ => allowed,
+        };
         if let Err((error, policy)) = allowed {
             return self.0.ledger.record(&access, Err(error.during(Operation::Invalidate)), policy);
         }
-        let dropped = asked.iter().map(|(mount, what)| self.0.drop_matching(Some(&mount.alias), what)).sum();
+        let dropped = asked.iter().map(|(mount, what)| self.0.drop_matching(mount, what)).sum();
         self.tidy(call);
         self.0.ledger.record(&access, Ok(dropped), policy)
     }
@@ -244,8 +252,8 @@ impl Resolver {
 }
 
 impl super::Inner {
-    fn drop_matching(&self, alias: Option<&Alias>, what: &Invalidation) -> usize {
-        let target = Target::invalidation(alias, what);
+    fn drop_matching(&self, mount: &Mount, what: &Invalidation) -> usize {
+        let target = Target::invalidation(Some(&mount.alias), what);
         // The fence first: a fetch that lands in between is refused, not kept.
         self.cache.fence.raise(target.clone());
         self.cache.remove_matching(&target)

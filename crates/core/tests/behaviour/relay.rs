@@ -1,5 +1,7 @@
 //! What another cache has kept before it came here: its age counts, its staleness shows, and what is held travels along.
 
+use std::time::Duration;
+
 use lockstep_core::{Ask, CacheStatus, ErrorKind, Principal, Relay};
 
 use crate::world::{Backend, Build, MINUTE, SECOND, World, failing, secret};
@@ -26,6 +28,20 @@ async fn the_time_spent_in_another_cache_counts_against_the_ttl_and_in_the_age()
     assert_eq!((hit.status, hit.age), (CacheStatus::Hit, 260 * SECOND));
     world.clock.advance(40 * SECOND);
     assert_eq!(world.get("db").await.unwrap().status, CacheStatus::Miss);
+}
+
+/// Break: add `relay.age` with a plain `+` in `Inner::answer`.
+#[tokio::test]
+async fn an_age_that_no_clock_can_hold_is_as_old_as_can_be_and_no_panic() {
+    let backend = Backend::new("vault", |name, _, _| {
+        let mut secret = secret(name, 1);
+        secret.relay = Relay { age: Duration::MAX, stale: None };
+        Ok(secret)
+    });
+    let world = Build::over(&backend).build();
+    world.get("db").await.unwrap();
+    world.clock.advance(SECOND);
+    assert_eq!(world.get("db").await.unwrap().age, Duration::MAX);
 }
 
 /// Break: leave the floor out of `relayed` in `Resolver::entry`.

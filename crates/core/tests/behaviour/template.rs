@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lockstep_core::{Capabilities, Context, ErrorKind, Filter, Invalidation, Page, Pattern, Reach, Segment, Template};
+use lockstep_core::{
+    Ask, Capabilities, Context, ErrorKind, Filter, Invalidation, Page, Pattern, Reach, Segment, Template,
+};
 
-use crate::world::{Backend, Build, Versions, World, kind, name, secret, value};
+use crate::world::{Backend, Build, Versions, World, alias, kind, name, secret, value};
 
 fn templated(environment: &str, backend: &Arc<Backend>) -> World {
     let context = Context { environment: Some(Segment::parse(environment).unwrap()), ..Context::default() };
@@ -27,6 +29,23 @@ async fn a_name_is_asked_for_by_its_key_and_cached_under_what_the_template_makes
     let dropped = world.resolver.invalidate(&world.call(), &world.who, None, &Invalidation::Name(name("db")));
     assert_eq!(dropped.unwrap(), 1);
     assert_eq!(kind(&world.get("prod/db").await), ErrorKind::NotFound, "the key is not the whole name");
+}
+
+/// Break: let `Resolver::invalidate` give up at the first template that can't make a name of it.
+#[tokio::test]
+async fn a_template_that_makes_no_name_of_an_arn_keeps_no_other_provider_from_forgetting_it() {
+    let versions = Versions::of(&[("db", 1)]);
+    let (made, plain) = (versions.backend(), Backend::new("aws", |name, _, _| Ok(secret(name, 1))));
+    let mut build = Build::chain(&[("vault", &made), ("aws", &plain)]);
+    build.template = Some(Template::parse("a/{key}", &Context::default()).unwrap());
+    let world = build.build();
+    let arn = name("arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf");
+    let of_aws = Ask { alias: Some(alias("aws")), ..World::ask(arn.as_str()) };
+    world.resolver.get(&world.call(), &world.who, &of_aws).await.unwrap();
+    let what = Invalidation::Name(arn);
+    assert_eq!(world.resolver.invalidate(&world.call(), &world.who, None, &what).unwrap(), 1);
+    let alone = world.resolver.invalidate(&world.call(), &world.who, Some(&alias("vault")), &what);
+    assert_eq!(alone.unwrap_err().kind(), ErrorKind::InvalidName);
 }
 
 /// Break: ask about `ask.name` in `Resolver::get_at_once` or `Inner::plan_allowed` instead of the candidate's name.

@@ -345,6 +345,7 @@ pub(crate) struct Build {
     pub(crate) mounts: Vec<(&'static str, Arc<Backend>)>,
     pub(crate) cache: CacheSettings,
     pub(crate) routes: Vec<Route>,
+    /// Of the first mount alone.
     pub(crate) template: Option<Template>,
     pub(crate) reach: Reach,
     pub(crate) journaled: bool,
@@ -404,7 +405,8 @@ impl Build {
         let mounts = self
             .mounts
             .into_iter()
-            .map(|(text, backend)| {
+            .enumerate()
+            .map(|(at, (text, backend))| {
                 let upstream = Upstream::new(
                     alias(text),
                     backend,
@@ -415,7 +417,7 @@ impl Build {
                 );
                 Mount {
                     journaled: self.journaled,
-                    template: self.template.clone(),
+                    template: self.template.clone().filter(|_| at == 0),
                     reach: self.reach.clone(),
                     ..Mount::new(alias(text), Arc::new(upstream))
                 }

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use http::Uri;
-use lockstep_core::{Error, ErrorKind, Result};
+use lockstep_core::{Error, ErrorKind, Result, is_loopback};
 
 use super::region::Region;
 
@@ -142,12 +142,6 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.to_string().trim_end_matches('/'))
     }
-}
-
-/// `localhost` and loopback addresses, IPv6 with or without brackets.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]

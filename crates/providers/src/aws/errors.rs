@@ -29,6 +29,19 @@ pub(crate) struct Verdict {
     pub(crate) remedy: Remedy,
 }
 
+impl Verdict {
+    /// The error as it is given out by who has corrected the clock already. `drop` drops the credential that was refused
+    /// and says whether a new one may do.
+    pub(crate) fn settled(self, drop: impl FnOnce() -> bool) -> Error {
+        let helps = match self.remedy {
+            Remedy::None => false,
+            Remedy::CorrectClock => true,
+            Remedy::DropCredentials => drop(),
+        };
+        if helps { self.error.retry(Retry::OnceWithFreshCredentials) } else { self.error }
+    }
+}
+
 /// Looks an error up: by code and words, else by HTTP status.
 pub(crate) fn verdict(service: Service, code: &str, words: &str, status: u16, after: Option<Duration>) -> Verdict {
     let words = words.to_ascii_lowercase();

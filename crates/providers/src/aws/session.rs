@@ -8,7 +8,7 @@ use lockstep_core::{Error, ErrorKind, Limits, MAX_MEMBERS, Result, Scope, ScopeP
 
 use super::addresses::{Addresses, Wanted};
 use super::clock::SigningClock;
-use super::credentials::{AHEAD, AssumedRole, Chain, Source, ahead};
+use super::credentials::{AHEAD, AssumedRole, Chain, Source};
 use super::endpoint::Endpoint;
 use super::region::Region;
 use super::role::Role;
@@ -123,7 +123,7 @@ impl Session {
             files: self.ports.files.clone(),
         });
         Ok(Arc::new(Self {
-            credentials: Arc::new(LoginCache::new(source, ahead(role.lifetime()), self.clock.timeline())),
+            credentials: Arc::new(LoginCache::new(source, AHEAD, self.clock.timeline())),
             ports: self.ports.clone(),
             region: self.region.clone(),
             clock: Arc::clone(&self.clock),

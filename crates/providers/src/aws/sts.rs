@@ -9,13 +9,14 @@ use http::header::{CONTENT_TYPE, HOST};
 use lockstep_core::{Call, Error, ErrorKind, Operation, Result, Transport, UnixMillis};
 
 use super::clock::SigningClock;
-use super::credentials::{Credentials, ask};
+use super::credentials::Credentials;
 use super::endpoint::{Endpoint, Service};
 use super::errors::{Remedy, Verdict};
 use super::json::failure;
 use super::sign::signed;
 use crate::body::{Body, unexpected};
 use crate::form::form;
+use crate::oauth::ask_within;
 
 /// Where STS is asked, and with what.
 pub(crate) struct Sts {
@@ -49,7 +50,7 @@ impl Sts {
     ) -> Result<Body, Verdict> {
         let time = self.clock.now();
         let request = self.request(action, fields, signer, time).map_err(of_login)?;
-        let response = ask(&*self.transport, call, Duration::from_secs(5), request).await.map_err(of_login)?;
+        let response = ask_within(Duration::from_secs(5), &*self.transport, call, request).await.map_err(of_login)?;
         if response.status().is_success() {
             return Ok(Body::new(response.into_body()));
         }

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lockstep_core::{Call, Error, ErrorKind, Operation, Result, Retry, SecretValue};
+use lockstep_core::{Call, Error, ErrorKind, Operation, Result, SecretValue};
 
 use super::credentials::{ahead, visible};
-use super::errors::{Remedy, Verdict};
 use super::session::Session;
 use super::sts::{Sts, element, text, time};
 use crate::body::{Body, unexpected};
@@ -106,14 +105,11 @@ impl LoginSource for Tokens {
         fields.extend(members.iter().map(String::as_str).zip(self.settings.audiences.iter().map(String::as_str)));
         let loaded = self.session.credentials.get(call).await?;
         let asked = self.sts.ask(call, "GetWebIdentityToken", &fields, Some(&loaded.credential)).await;
-        let body = asked.map_err(|Verdict { error, remedy }| match remedy {
-            Remedy::None => error,
-            Remedy::CorrectClock => error.retry(Retry::OnceWithFreshCredentials),
-            Remedy::DropCredentials => {
-                self.session.credentials.refuse(&loaded);
-                error.retry(Retry::OnceWithFreshCredentials)
-            }
-        })?;
+        let refuse = || {
+            self.session.credentials.refuse(&loaded);
+            true
+        };
+        let body = asked.map_err(|verdict| verdict.settled(refuse))?;
         granted(&body).map_err(|error| error.during(Operation::Login))
     }
 }

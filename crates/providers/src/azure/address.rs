@@ -1,10 +1,10 @@
 //! [`Address`]: scheme, host and port of a vault or an authority, and what may be sent there.
 
-use std::net::IpAddr;
+use std::net::Ipv4Addr;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
-use lockstep_core::{Error, ErrorKind, Result};
+use lockstep_core::{Error, ErrorKind, Result, is_loopback};
 
 /// Scheme, host and port; the port only when it is not the scheme's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,19 +64,14 @@ impl Address {
         self.scheme == Scheme::HTTP
     }
 
-    /// `localhost` and literal loopback addresses: what can't be made to point elsewhere.
+    /// Whether it is this machine.
     pub(super) fn is_loopback(&self) -> bool {
-        let host = self.host();
-        host.eq_ignore_ascii_case("localhost") || self.ip().is_some_and(|ip| ip.is_loopback())
+        is_loopback(self.host())
     }
 
     /// An address that no router forwards, such as that of the machine's own metadata.
     pub(super) fn is_link_local(&self) -> bool {
-        matches!(self.ip(), Some(IpAddr::V4(ip)) if ip.is_link_local())
-    }
-
-    fn ip(&self) -> Option<IpAddr> {
-        self.host().trim_start_matches('[').trim_end_matches(']').parse().ok()
+        self.host().parse::<Ipv4Addr>().is_ok_and(|address| address.is_link_local())
     }
 }
 

@@ -9,7 +9,8 @@ use http::{HeaderMap, Response, StatusCode};
 use lockstep_core::{Error, ErrorKind};
 use serde::Deserialize;
 
-use crate::refusal::{Row, refusal, word};
+use crate::oauth::not_given;
+use crate::refusal::{Row, fits, refusal, word};
 
 /// The vault.
 pub(super) const VAULT: &[Row] = &[
@@ -79,7 +80,6 @@ pub(super) const IMDS: &[Row] = &[
     Row::new(429, "", ErrorKind::Throttled, "the machine's metadata service is asked too often"),
     Row::new(500, "", ErrorKind::Unavailable, "the machine's metadata service failed"),
     Row::new(503, "", ErrorKind::Unavailable, "the machine's metadata service is not available"),
-    Row::new(0, "", ErrorKind::Unauthenticated, "the machine's metadata service gives no token"),
 ];
 
 /// The identity endpoint of App Service, Functions and Container Apps.
@@ -95,7 +95,6 @@ pub(super) const APP_SERVICE: &[Row] = &[
     Row::new(429, "", ErrorKind::Throttled, "the app's identity endpoint is asked too often"),
     Row::new(500, "", ErrorKind::Unavailable, "the app's identity endpoint failed"),
     Row::new(503, "", ErrorKind::Unavailable, "the app's identity endpoint is not available"),
-    Row::new(0, "", ErrorKind::Unauthenticated, "the app's identity endpoint gives no token"),
 ];
 
 #[derive(Deserialize, Default)]
@@ -129,9 +128,11 @@ pub(super) fn of(response: &Response<Bytes>) -> Error {
     }
 }
 
-/// The error of a source of managed identities.
-pub(super) fn of_identity(table: &[Row], status: StatusCode, headers: &HeaderMap) -> Error {
-    // What the rows leave is decided by its class when that passes by itself.
-    let rows = if status.is_server_error() { &table[..table.len() - 1] } else { table };
-    refusal(rows, status, headers, "", |_| false)
+/// The error of a source of managed identities: what no row knows is what it is of any giver of tokens.
+pub(super) fn of_identity(table: &[Row], who: &str, status: StatusCode, headers: &HeaderMap) -> Error {
+    if fits(table, status, |_| false) {
+        refusal(table, status, headers, "", |_| false)
+    } else {
+        not_given(who, status, headers)
+    }
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +18,7 @@ use super::settings::AzureSettings;
 use super::wire::{API_VERSION, Attributes, Bundle, Listed, NAME, is_name, is_token, is_version, time};
 use crate::Ports;
 use crate::body::{Body, text, unexpected};
-use crate::paging::{bad_token, page_of};
+use crate::paging::page_of;
 
 /// The items of one answer, at most.
 const UPSTREAM_PAGE: u16 = 25;
@@ -36,7 +35,7 @@ const NO_LOOK: Duration = Duration::from_mins(5);
 pub struct AzureKeyVault {
     scope: Scope,
     pub(super) session: Session,
-    timeline: Timeline,
+    timeline: Arc<Timeline>,
     /// When the vault last refused to show deleted secrets: a right of its own, which not everybody has.
     blind: Mutex<Option<Moment>>,
 }
@@ -55,8 +54,8 @@ impl AzureKeyVault {
     /// # Errors
     /// `Config` when the address is no vault of the cloud, or another setting can't be one.
     pub fn new(settings: AzureSettings, ports: Ports) -> Result<Self> {
-        let timeline = Timeline::new(ports.clock.clone());
-        let session = Session::new(&settings, ports)?;
+        let timeline = Arc::new(Timeline::new(ports.clock.clone()));
+        let session = Session::new(&settings, ports, timeline.clone())?;
         let scope = Scope::new(ScopeParts {
             provider: "azure-key-vault".into(),
             endpoint: session.vault.text(),
@@ -239,7 +238,7 @@ impl AzureKeyVault {
         let limit = usize::from(page.limit.unwrap_or(PAGE).clamp(1, PAGE));
         let mut next = page.token;
         if next.as_deref().is_some_and(|token| !is_token(token)) {
-            return Err(bad_token());
+            return Err(Page::bad_token());
         }
         let mut items: Vec<Metadata> = Vec::new();
         for _ in 0..ANSWERS {
@@ -251,11 +250,7 @@ impl AzureKeyVault {
             for bundle in listed.value {
                 let (name, _) = bundle.identity()?;
                 let metadata = self.metadata(&name, bundle.attributes, bundle.tags)?;
-                let has = |(key, value): &(String, Option<String>)| {
-                    let tag = metadata.tags.get(key);
-                    tag.is_some_and(|tag| value.as_ref().is_none_or(|value| value == tag))
-                };
-                if begins(name.as_str(), prefix) && filter.tags.iter().all(has) {
+                if begins(name.as_str(), prefix) && metadata.has_tags(&filter.tags) {
                     items.push(metadata);
                 }
             }

@@ -33,7 +33,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(settings: &AzureSettings, ports: Ports) -> Result<Self> {
+    pub(super) fn new(settings: &AzureSettings, ports: Ports, timeline: Arc<Timeline>) -> Result<Self> {
         let vault = Address::parse(&settings.address, "address", settings.insecure)?;
         let any_host = settings.insecure || vault.is_loopback();
         if !any_host && !settings.cloud.has(vault.host()) {
@@ -47,7 +47,6 @@ impl Session {
             };
             return Err(Error::new(ErrorKind::Config, message));
         }
-        let timeline = Arc::new(Timeline::new(ports.clock.clone()));
         let transport = ports.transport.clone();
         let login = LoginCache::new(Login::new(settings, ports)?, AHEAD, timeline);
         Ok(Self { vault, cloud: settings.cloud, any_host, login, transport, members: settings.members })

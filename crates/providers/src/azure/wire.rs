@@ -35,9 +35,9 @@ pub(super) struct Bundle<'a> {
 }
 
 /// Of one version.
-#[derive(Deserialize, Default, Clone, Copy)]
+#[derive(Deserialize, Clone, Copy)]
+#[serde(default)]
 pub(super) struct Attributes {
-    #[serde(default = "enabled")]
     pub(super) enabled: bool,
     pub(super) nbf: Option<u64>,
     pub(super) exp: Option<u64>,
@@ -45,8 +45,11 @@ pub(super) struct Attributes {
     pub(super) updated: Option<u64>,
 }
 
-fn enabled() -> bool {
-    true
+impl Default for Attributes {
+    /// What says nothing of itself is enabled.
+    fn default() -> Self {
+        Self { enabled: true, nbf: None, exp: None, created: None, updated: None }
+    }
 }
 
 /// One page of a list.

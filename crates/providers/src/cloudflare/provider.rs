@@ -74,7 +74,7 @@ impl SecretsStore {
             let message = format!("the value is longer than the {MAX_BYTES} bytes that the store can hold");
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
-        // The binding it comes from is part of what it is: two names of one binding are one secret of the store.
+        // A Worker can't tell which secret of the store a binding is: two names of one binding are two secrets here.
         let id = CanonicalId { scope: self.scope.clone(), name: name.clone() };
         Ok(Secret::new(id, name.clone(), Payload::text(value)))
     }

@@ -5,10 +5,11 @@
 //! the letter, or nothing is sent.
 
 use http::Uri;
-use http::uri::{Authority, Scheme};
+use http::uri::Scheme;
 use lockstep_core::{Error, ErrorKind, Result};
 
 use super::settings::GcpSettings;
+use crate::address::Address;
 
 const GOOGLE: &str = "googleapis.com";
 /// The one path of each address that is exchanged for tokens.
@@ -18,17 +19,10 @@ const STS_PATH: &str = "/v1/token";
 /// The addresses of one provider.
 #[derive(Debug, Clone)]
 pub(super) struct Hosts {
-    api: Base,
-    iam: Base,
+    api: Address,
+    iam: Address,
     token: Option<Uri>,
     universe: Box<str>,
-}
-
-/// Scheme and authority.
-#[derive(Debug, Clone)]
-struct Base {
-    scheme: Scheme,
-    authority: Authority,
 }
 
 impl Hosts {
@@ -39,14 +33,14 @@ impl Hosts {
     pub(super) fn of(settings: &GcpSettings) -> Result<Self> {
         let universe = settings.universe_domain.as_deref().unwrap_or(GOOGLE);
         let api = match (&settings.endpoint, &settings.location) {
-            (Some(endpoint), _) => Base::parse(endpoint, "endpoint")?,
-            (None, None) => Base::google(&format!("secretmanager.{universe}"))?,
+            (Some(endpoint), _) => written(endpoint, "endpoint")?,
+            (None, None) => google(&format!("secretmanager.{universe}"))?,
             // The global host serves no regional secret.
-            (None, Some(location)) => Base::google(&format!("secretmanager.{location}.rep.{universe}"))?,
+            (None, Some(location)) => google(&format!("secretmanager.{location}.rep.{universe}"))?,
         };
         let iam = match &settings.iam_endpoint {
-            Some(endpoint) => Base::parse(endpoint, "iam_endpoint")?,
-            None => Base::google(&format!("iamcredentials.{universe}"))?,
+            Some(endpoint) => written(endpoint, "iam_endpoint")?,
+            None => google(&format!("iamcredentials.{universe}"))?,
         };
         let token = settings.token_endpoint.as_deref().map(|text| url(text, "token_endpoint")).transpose()?;
         Ok(Self { api, iam, token, universe: universe.into() })
@@ -54,7 +48,7 @@ impl Hosts {
 
     /// Of Secret Manager, as the scope names it.
     pub(super) fn text(&self) -> String {
-        format!("{}://{}", self.api.scheme, self.api.authority)
+        self.api.text()
     }
 
     /// The domain of the cloud.
@@ -64,12 +58,12 @@ impl Hosts {
 
     /// An address of Secret Manager; the path is encoded already.
     pub(super) fn api(&self, path: &str) -> Result<Uri> {
-        self.api.join(path)
+        self.api.uri(path.trim_start_matches('/'))
     }
 
     /// An address of IAM's credentials.
     pub(super) fn iam(&self, path: &str) -> Result<Uri> {
-        self.iam.join(path)
+        self.iam.uri(path.trim_start_matches('/'))
     }
 
     /// Where an assertion is exchanged: the operator's word, else the file's, else Google's.
@@ -117,32 +111,23 @@ impl Hosts {
     }
 }
 
-impl Base {
-    fn google(host: &str) -> Result<Self> {
-        let authority = host.parse().map_err(|_| Error::new(ErrorKind::Config, "`universe_domain` makes no host"))?;
-        Ok(Self { scheme: Scheme::HTTPS, authority })
-    }
-
-    fn parse(text: &str, key: &str) -> Result<Self> {
-        let uri = url(text.trim_end_matches('/'), key)?;
-        if uri.path() != "/" {
-            let message = format!("`{key}` has a path; write scheme, host and port alone");
-            return Err(Error::new(ErrorKind::Config, message));
-        }
-        let parts = uri.into_parts();
-        let both = parts.scheme.zip(parts.authority);
-        both.map(|(scheme, authority)| Self { scheme, authority }).ok_or_else(|| no_url(key))
-    }
-
-    fn join(&self, path: &str) -> Result<Uri> {
-        let built = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone()).path_and_query(path);
-        built
-            .build()
-            .map_err(|_| Error::new(ErrorKind::InvalidName, "the name makes no valid address; look at its characters"))
-    }
+/// A host of Google's cloud, or of the one that was named.
+fn google(host: &str) -> Result<Address> {
+    let address = Address::parse(&format!("https://{host}")).filter(|address| !address.has_path());
+    address.ok_or_else(|| Error::new(ErrorKind::Config, "`universe_domain` makes no host"))
 }
 
-/// An address that the operator wrote.
+/// An address that the operator wrote, without a path.
+fn written(text: &str, key: &str) -> Result<Address> {
+    let address = Address::parse(text).ok_or_else(|| no_url(key))?;
+    if address.has_path() {
+        let message = format!("`{key}` has a path; write scheme, host and port alone");
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    Ok(address)
+}
+
+/// An address that the operator wrote, with its path.
 fn url(text: &str, key: &str) -> Result<Uri> {
     let uri: Uri = text.parse().map_err(|_| no_url(key))?;
     let is_http = uri.scheme() == Some(&Scheme::HTTPS) || uri.scheme() == Some(&Scheme::HTTP);

@@ -18,7 +18,7 @@ use super::settings::GcpSettings;
 use super::wire::{Accessed, Described, SecretList, VersionList};
 use crate::Ports;
 use crate::body::unexpected;
-use crate::form::UNRESERVED;
+use crate::form::{UNRESERVED, append_fields};
 use crate::login::LoginCache;
 use crate::oauth::AHEAD;
 
@@ -190,27 +190,17 @@ impl GcpSecretManager {
         let items = list.secrets.iter().map(|secret| secret.metadata(&self.scope, &self.place));
         let mut items = items.collect::<Result<Vec<_>>>()?;
         // Google's `name:` finds the text anywhere in the whole resource name.
-        items.retain(|item| {
-            let fits = |(key, value): &(String, Option<String>)| {
-                item.tags.get(key).is_some_and(|have| value.as_ref().is_none_or(|value| value == have))
-            };
-            item.name.as_str().starts_with(prefix) && filter.tags.iter().all(fits)
-        });
+        items.retain(|item| item.name.as_str().starts_with(prefix) && item.has_tags(&filter.tags));
         Ok(Paged { items, next: list.next_page_token })
     }
 }
 
 /// The parameters of one page.
 fn query(page: &Page, filter: Option<&str>) -> String {
-    let mut query = format!("pageSize={}", page.limit.unwrap_or(PAGE).clamp(1, PAGE));
-    for (name, value) in [("pageToken", page.token.as_deref()), ("filter", filter)] {
-        if let Some(value) = value {
-            query.push('&');
-            query.push_str(name);
-            query.push('=');
-            query.extend(utf8_percent_encode(value, UNRESERVED));
-        }
-    }
+    let limit = page.limit.unwrap_or(PAGE).clamp(1, PAGE).to_string();
+    let fields = [("pageSize", Some(limit.as_str())), ("pageToken", page.token.as_deref()), ("filter", filter)];
+    let mut query = String::new();
+    append_fields(&mut query, fields.into_iter().filter_map(|(name, value)| Some((name, value?))));
     query
 }
 

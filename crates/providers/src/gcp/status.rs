@@ -127,7 +127,8 @@ struct Detail<'a> {
 /// The error of an answer that is no success.
 pub(super) fn error_of(table: &[Row], status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Error {
     let complaint = serde_json::from_slice::<Envelope<'_>>(body).unwrap_or_default().error;
-    let words = outside_brackets(&complaint.message);
+    // The state of a version is told by text alone; elsewhere the text quotes names in ways of its own.
+    let words = if status == StatusCode::BAD_REQUEST { outside_brackets(&complaint.message) } else { String::new() };
     let says = |code: &str| {
         complaint.status == code || complaint.details.iter().any(|detail| detail.reason == code) || words.contains(code)
     };
@@ -153,6 +154,7 @@ fn outside_brackets(message: &str) -> String {
 mod tests {
     use super::*;
 
+    const QUOTED: &str = "Permission 'x' denied for resource 'projects/1/secrets/SERVICE_DISABLED/versions/1'";
     const NAMED: &str = "[projects/1/secrets/IS_DISABLED_OR_DESTROYED_cryptoKey/versions/1]";
 
     fn error(table: &[Row], status: u16, body: &str) -> Error {
@@ -204,6 +206,7 @@ mod tests {
                 (403, google("PERMISSION_DENIED", "", "CONSUMER_INVALID"), ErrorKind::Config),
                 (403, google("PERMISSION_DENIED", "", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"), ErrorKind::Unauthenticated),
                 (403, google("PERMISSION_DENIED", "", "IAM_PERMISSION_DENIED"), ErrorKind::Denied),
+                (403, google("PERMISSION_DENIED", QUOTED, "IAM_PERMISSION_DENIED"), ErrorKind::Denied),
                 (404, google("NOT_FOUND", "", ""), ErrorKind::NotFound),
                 (404, "<html>NOT FOUND".to_owned(), ErrorKind::Config),
                 (408, String::new(), ErrorKind::Timeout),

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::Response;
 use lockstep_core::{
-    CanonicalId, Encoding, Field, Metadata, Payload, Result, Scope, Secret, SecretValue, UnixMillis, Version,
+    CanonicalId, Encoding, Field, Metadata, Payload, Result, Scope, Secret, SecretName, SecretValue, UnixMillis,
+    Version,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -90,8 +91,21 @@ impl Meta {
         Ok(format!("{}.{}", self.uid, self.resource_version))
     }
 
-    pub(super) fn place(&self) -> Place {
+    fn place(&self) -> Place {
         Place { namespace: self.namespace.clone(), secret: self.name.clone() }
+    }
+
+    /// Its full name.
+    pub(super) fn named(&self) -> Result<SecretName> {
+        self.place().name().map_err(|_| unexpected("has an object whose name is none"))
+    }
+
+    /// Checks that it is the object that was asked for.
+    fn is(&self, place: &Place) -> Result<()> {
+        if self.place() == *place {
+            return Ok(());
+        }
+        Err(unexpected("is another object than the one that was asked for"))
     }
 
     fn created(&self) -> Option<UnixMillis> {
@@ -100,7 +114,7 @@ impl Meta {
 
     /// As metadata of a secret.
     pub(super) fn told(self, scope: &Scope) -> Result<Metadata> {
-        let name = self.place().name().map_err(|_| unexpected("has an object whose name is none"))?;
+        let name = self.named()?;
         let mut metadata = Metadata::new(CanonicalId { scope: scope.clone(), name: name.clone() }, name);
         metadata.version = Some(Version::unordered(self.version()?));
         metadata.created = self.created();
@@ -113,9 +127,7 @@ impl Meta {
 pub(super) fn secret(response: Response<Bytes>, scope: &Scope, place: &Place) -> Result<Secret> {
     let body = Body::new(response.into_body());
     let whole: Whole<'_> = body.json()?;
-    if whole.metadata.place() != *place {
-        return Err(unexpected("is another object than the one that was asked for"));
-    }
+    whole.metadata.is(place)?;
     let mut fields = BTreeMap::new();
     for (key, raw) in &whole.data {
         fields.insert(key.as_str().into(), field(raw)?);
@@ -139,9 +151,7 @@ fn field(raw: &RawValue) -> Result<Field> {
 pub(super) fn metadata(response: Response<Bytes>, scope: &Scope, place: &Place) -> Result<Metadata> {
     let body = Body::new(response.into_body());
     let partial: Partial = body.json()?;
-    if partial.metadata.place() != *place {
-        return Err(unexpected("is another object than the one that was asked for"));
-    }
+    partial.metadata.is(place)?;
     partial.metadata.told(scope)
 }
 

@@ -67,7 +67,6 @@ impl Client {
             return Ok(Lines::new(pieces));
         }
         let mut body: Zeroizing<Vec<u8>> = Zeroizing::default();
-        // What is cut is no JSON, and the number of the status still tells.
         let read = async {
             while let Some(piece) = pieces.next().await? {
                 let room = REFUSAL_BYTES - body.len();
@@ -78,11 +77,13 @@ impl Client {
             }
             Ok(())
         };
-        call.bounded(read).await?;
-        Err(self.refused(access, head.status, &head.headers, &Bytes::copy_from_slice(&body)))
+        // What is cut or late is no JSON, and the number of the status still tells: the login that a 401 drops, the
+        // history that a 410 ends.
+        let _ = call.bounded(read).await;
+        Err(self.refused(access, head.status, &head.headers, &body))
     }
 
-    fn refused(&self, access: &LoggedIn, status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Error {
+    fn refused(&self, access: &LoggedIn, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
         let error = error_of(status, headers, body);
         if status != StatusCode::UNAUTHORIZED {
             return error;

@@ -57,9 +57,9 @@ fn absent(path: &str, error: Error) -> Error {
     Error::new(ErrorKind::Unauthenticated, message).because(error)
 }
 
-/// Reads the login anew.
-pub(super) fn found(ports: &Ports, tls: &TlsProfile) -> Result<Found> {
-    // What the configuration says of trust goes before what the pod has.
+/// Reads the login anew. What the configuration says of the namespace and of trust goes before what the pod has, which
+/// is not read then.
+pub(super) fn found(ports: &Ports, own: Option<&str>, tls: &TlsProfile) -> Result<Found> {
     let ca = if let Some(ca) = &tls.ca {
         ca.clone()
     } else {
@@ -69,7 +69,7 @@ pub(super) fn found(ports: &Ports, tls: &TlsProfile) -> Result<Found> {
     let token = Credential::File(Path::new(TOKEN).into()).read(&*ports.env, &*ports.files)?;
     Ok(Found {
         address: address(&*ports.env)?,
-        namespace: namespace(&*ports.files),
+        namespace: own.map_or_else(|| namespace(&*ports.files), |own| Ok(Some(own.to_owned())))?,
         tls: TlsProfile { ca: Some(ca), client: tls.client.clone() },
         token: Some(token),
         end: End::In(AGAIN),
@@ -77,9 +77,18 @@ pub(super) fn found(ports: &Ports, tls: &TlsProfile) -> Result<Found> {
     })
 }
 
-/// The pod's namespace. Without the file only full names are understood, and a short one says so.
-fn namespace(files: &dyn Files) -> Option<String> {
-    let content = files.read(Path::new(NAMESPACE), MAX_BYTES).ok()?;
-    let text = std::str::from_utf8(&content.bytes).ok()?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+/// The pod's namespace. Without the file only full names are understood, and a short one says so. A file that can't be
+/// read now is no absent one: the first login says where all later ones have to lead.
+fn namespace(files: &dyn Files) -> Result<Option<String>> {
+    let content = match files.read(Path::new(NAMESPACE), MAX_BYTES) {
+        Ok(content) => content,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(absent(NAMESPACE, error)),
+    };
+    let text = std::str::from_utf8(&content.bytes).map_err(|_| {
+        let message = format!("{NAMESPACE} is not UTF-8; look at what is mounted there, or set `namespace`");
+        Error::new(ErrorKind::Unauthenticated, message)
+    })?;
+    let text = text.trim();
+    Ok((!text.is_empty()).then(|| text.to_owned()))
 }

@@ -5,15 +5,13 @@
 
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use lockstep_core::{Call, Env, Error, ErrorKind, FileStamp, Files, MAX_MEMBERS, Pem, Result, SecretValue, TlsProfile};
-use zeroize::Zeroizing;
 
 use super::access::Found;
 use super::in_cluster::AGAIN;
 use super::login::parsed;
 use super::plugin::Plugin;
+use crate::binary::decoded;
 use crate::login::End;
 use crate::tree::Node;
 use crate::{Credential, Ports, yaml};
@@ -261,12 +259,9 @@ impl File {
     fn pem(&self, node: &Node, key: &str) -> Result<Option<Pem>> {
         let data = node.get(&format!("{key}-data")).and_then(Node::text);
         if let Some(data) = data {
-            // The engine would grow its own buffer and leave the old one behind.
-            let mut bytes = Zeroizing::new(vec![0; data.len().div_ceil(4) * 3]);
-            let length = STANDARD
-                .decode_slice(data.as_bytes(), &mut bytes)
-                .map_err(|_| self.wrong(&format!("has a `{key}-data` that is no base64; correct it")))?;
-            return Ok(Some(Pem::bytes(&bytes[..length])));
+            let bytes = decoded(data.as_bytes())
+                .ok_or_else(|| self.wrong(&format!("has a `{key}-data` that is no base64; correct it")))?;
+            return Ok(Some(Pem::bytes(bytes.expose())));
         }
         let path = node.get(key).and_then(Node::text);
         Ok(path.map(|path| Pem::File(self.beside(path).into())))

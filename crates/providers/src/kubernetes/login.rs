@@ -40,7 +40,7 @@ pub(super) struct State {
 impl Login {
     async fn found(&self, call: &Call) -> Result<Found> {
         match &self.auth {
-            KubernetesAuth::InCluster => in_cluster::found(&self.ports, &self.tls),
+            KubernetesAuth::InCluster => in_cluster::found(&self.ports, self.namespace.as_deref(), &self.tls),
             KubernetesAuth::Kubeconfig { path, context, exec } => {
                 let kubeconfig = Kubeconfig::read(&self.ports, path.as_deref())?;
                 kubeconfig.found(call, &self.ports, context.as_deref(), *exec, &self.tls).await

@@ -10,7 +10,6 @@ use lockstep_core::{
     Call, Capabilities, Error, ErrorKind, Filter, Metadata, Operation, Page, Paged, Provider, Result, Scope,
     ScopeParts, Secret, SecretName, Selector, Timeline, Transports,
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::access::{METADATA, METADATA_LIST, WHOLE};
 use super::client::{Client, LoggedIn};
@@ -19,8 +18,8 @@ use super::name::{Place, check_namespace, secrets, selector};
 use super::settings::{KubernetesAuth, KubernetesSettings};
 use super::{answer, watch};
 use crate::Ports;
+use crate::form::append_fields;
 use crate::login::LoginCache;
-use crate::paging::bad_token;
 
 /// How many items a list answers when nobody says, and at most.
 const PAGE: u16 = 100;
@@ -108,11 +107,11 @@ impl KubernetesProvider {
         query.extend((!labels.is_empty()).then_some(("labelSelector", labels)));
         let goes_on = page.token.is_some();
         query.extend(page.token.map(|token| ("continue", token)));
-        let path = format!("{}{}", secrets(&namespace), encoded(&query));
+        let path = queried(secrets(&namespace), &query);
         let request = access.credential.request(Method::GET, &path, METADATA_LIST, Bytes::new())?;
         let response = self.client.send(call, &access, request).await.map_err(|error| {
             // A token that is none is told from all else that a server may not like only by who brought it.
-            if goes_on && error.upstream_status() == Some(400) { bad_token() } else { error }
+            if goes_on && error.upstream_status() == Some(400) { Page::bad_token() } else { error }
         })?;
         let list = answer::list(response, &namespace)?;
         let items = list.items.into_iter().map(|item| item.metadata).filter(|meta| meta.name.starts_with(&begins));
@@ -155,11 +154,11 @@ impl KubernetesProvider {
     }
 }
 
-/// A query, its values encoded; nothing for none.
-pub(super) fn encoded(query: &[(&str, String)]) -> String {
-    let pair = |(name, value): &(&str, String)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC));
-    let pairs: Vec<String> = query.iter().map(pair).collect();
-    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+/// A path with this query, its values encoded.
+pub(super) fn queried(mut path: String, query: &[(&str, String)]) -> String {
+    path.push('?');
+    append_fields(&mut path, query.iter().map(|(name, value)| (*name, value.as_str())));
+    path
 }
 
 impl fmt::Debug for KubernetesProvider {

@@ -2,7 +2,6 @@
 //!
 //! The code is the `reason` of a `Status`. Its message is never passed on: it quotes names and values of the request.
 
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use lockstep_core::{Error, ErrorKind};
 use serde::Deserialize;
@@ -48,7 +47,7 @@ pub(super) struct Status {
 }
 
 /// The error of an answer that is no success.
-pub(super) fn error_of(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Error {
+pub(super) fn error_of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     of(status, headers, &serde_json::from_slice(body).unwrap_or_default())
 }
 
@@ -71,7 +70,7 @@ mod tests {
 
     fn answered(status: u16, reason: &str) -> Error {
         let body = format!(r#"{{"kind":"Status","message":"secrets \"c4n4ry\"","reason":"{reason}","code":{status}}}"#);
-        error_of(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), &Bytes::from(body))
+        error_of(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
     }
 
     /// Break: leave a row of `TABLE` out of the cases, or change its kind.
@@ -110,7 +109,7 @@ mod tests {
     fn an_answer_that_is_no_status_is_read_by_its_number() {
         for (status, body, kind) in [(404, "<html>", ErrorKind::Config), (503, "", ErrorKind::Unavailable)] {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(error_of(status, &HeaderMap::new(), &Bytes::from_static(body.as_bytes())).kind(), kind);
+            assert_eq!(error_of(status, &HeaderMap::new(), body.as_bytes()).kind(), kind);
         }
         let event = Status { code: 410, reason: Some("Expired".into()) };
         assert_eq!(error_of_event(&event).upstream_status(), Some(410));

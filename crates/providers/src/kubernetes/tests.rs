@@ -245,7 +245,7 @@ async fn a_list_goes_on_by_token_and_tells_labels_and_no_annotation() {
     let names: Vec<_> = listed.items.iter().map(|item| item.name.as_str()).collect();
     assert_eq!(names, ["team/db-1", "team/db-2"]);
     assert!(!format!("{listed:?}").contains("c4n4ry"), "{listed:?}");
-    let line = "GET /api/v1/namespaces/team/secrets?limit=500&labelSelector=app%3Ddb%2Cexample%2Ecom%2Ftier&continue=x%26y%3D%2B";
+    let line = "GET /api/v1/namespaces/team/secrets?limit=500&labelSelector=app%3Ddb%2Cexample.com%2Ftier&continue=x%26y%3D%2B";
     assert_eq!(world.transport.lines(), [line]);
 }
 

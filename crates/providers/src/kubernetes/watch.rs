@@ -2,10 +2,11 @@
 //!
 //! Each watch lists, then watches from where the list was, and goes on from the last event or bookmark when the server
 //! ends it. History that is gone (410) means listing again: what is different then is what happened meanwhile. Only
-//! metadata are asked for. Nothing is lost by dropping [`next`](ChangeSource::next): what was told is remembered in the
-//! same breath.
+//! metadata are asked for. Nothing is lost by dropping [`next`](ChangeSource::next), and nothing is asked twice: what a
+//! watch waits for stays here, and the next call waits on.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,11 +20,11 @@ use lockstep_core::{
 };
 
 use super::access::{METADATA, METADATA_LIST};
-use super::answer::{self, Bookmark, Event, Meta, Partial};
+use super::answer::{self, Bookmark, Event, Partial};
 use super::client::{Client, LoggedIn};
 use super::lines::Lines;
 use super::name::{Place, secrets};
-use super::provider::{KubernetesProvider, encoded};
+use super::provider::{KubernetesProvider, queried};
 use super::status::{Status, error_of_event};
 use crate::body::{malformed, unexpected};
 use crate::exchange::bounded;
@@ -43,9 +44,14 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// A watch that ended sooner than this, and told nothing, was no success.
 const TOO_SHORT: Duration = Duration::from_secs(5);
 
+/// A watch on its way to what it tells next.
+type Next = Pin<Box<dyn Future<Output = (Watch, Vec<Change>)> + Send>>;
+
 /// Watches what the settings of its provider say.
 pub struct KubernetesChanges {
-    watches: Vec<Watch>,
+    /// One per watch. Made anew for each call, the requests of all others would be broken off whenever one tells
+    /// something.
+    waiting: Vec<Next>,
 }
 
 impl KubernetesChanges {
@@ -70,22 +76,37 @@ impl KubernetesChanges {
             not_before: Duration::ZERO,
         };
         let names = &provider.watch_names;
-        let watches = if names.is_empty() {
-            vec![watch(None)]
+        let waiting = if names.is_empty() {
+            vec![next_of(watch(None))]
         } else {
-            names.iter().cloned().map(|name| watch(Some(name))).collect()
+            names.iter().cloned().map(|name| next_of(watch(Some(name)))).collect()
         };
-        Self { watches }
+        Self { waiting }
     }
 }
 
 #[async_trait]
 impl ChangeSource for KubernetesChanges {
     async fn next(&mut self) -> Vec<Change> {
-        let watches = self.watches.iter_mut().map(|watch| Box::pin(watch.next()));
-        // The others lose nothing by being dropped here.
-        select_all(watches).await.0
+        let ((watch, changes), at, _) = select_all(self.waiting.iter_mut()).await;
+        // The first that is ready is taken, so who has told something goes behind all others.
+        drop(self.waiting.remove(at));
+        self.waiting.push(next_of(watch));
+        changes
     }
+
+    /// The TTL stays what it is without a watch.
+    fn misses_nothing(&self) -> bool {
+        false
+    }
+}
+
+/// Waits for what this watch tells next, and gives it back.
+fn next_of(mut watch: Watch) -> Next {
+    Box::pin(async move {
+        let changes = watch.next().await;
+        (watch, changes)
+    })
 }
 
 /// The names to watch, each a Secret that could be.
@@ -246,13 +267,13 @@ impl Watch {
             let mut query = vec![("limit", PAGE.to_string())];
             query.extend(one.clone());
             query.extend(next.take().map(|token| ("continue", token)));
-            let path = format!("{}{}", secrets(&namespace), encoded(&query));
+            let path = queried(secrets(&namespace), &query);
             let request = access.credential.request(Method::GET, &path, METADATA_LIST, Bytes::new())?;
             // Each page has its own time: there may be many.
             let response = self.client.send(&self.call.detached(TIME), &access, request).await?;
             let page = answer::list(response, &namespace)?;
             for item in &page.items {
-                versions.insert(named(&item.metadata)?, item.metadata.version()?);
+                versions.insert(item.metadata.named()?, item.metadata.version()?);
             }
             next = page.metadata.next;
             if next.is_none() {
@@ -287,7 +308,7 @@ impl Watch {
             ("timeoutSeconds", OPEN.as_secs().to_string()),
         ];
         query.extend(one);
-        let path = format!("{}{}", secrets(&namespace), encoded(&query));
+        let path = queried(secrets(&namespace), &query);
         let request = access.credential.request(Method::GET, &path, METADATA, Bytes::new())?;
         self.client.watch(&call, &access, request, IDLE).await
     }
@@ -312,7 +333,7 @@ impl Watch {
             _ => return Err(unexpected("is an event of a kind that the API does not have")),
         };
         let Partial { metadata } = serde_json::from_str(object).map_err(|error| malformed(&error))?;
-        let (name, version) = (named(&metadata)?, metadata.version()?);
+        let (name, version) = (metadata.named()?, metadata.version()?);
         let change = self.change(&name, &version, kind);
         self.came_to(metadata.resource_version);
         let Some(known) = &mut self.known else { return Ok(Vec::new()) };
@@ -348,8 +369,4 @@ impl Watch {
             at: self.call.clock().wall(),
         }
     }
-}
-
-fn named(metadata: &Meta) -> Result<SecretName> {
-    metadata.place().name().map_err(|_| unexpected("has an object whose name is none"))
 }

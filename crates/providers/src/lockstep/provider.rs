@@ -1,7 +1,6 @@
 //! [`LockstepProvider`]: which requests an operation is, and what the answers mean.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,7 +10,6 @@ use lockstep_core::{
     Call, Capabilities, Error, ErrorKind, Filter, HOPS_HEADER, Limits, Metadata, Operation, Page, Paged, Provider,
     Result, Retry, Rotation, Scope, ScopeParts, Secret, SecretName, Selector, VersionInfo,
 };
-use percent_encoding::utf8_percent_encode;
 
 use super::status::{error_of, told};
 use super::wire::{Batch, Known, List, Released, Results, Rotated, TAG, Versions, Wanted, relay, tag};
@@ -20,7 +18,7 @@ use crate::address::Address;
 use crate::body::{Body, unexpected};
 use crate::credential::Credential;
 use crate::exchange::exchange;
-use crate::form::UNRESERVED;
+use crate::form::append_fields;
 use crate::oauth::bearer;
 use crate::payload::duplicate;
 
@@ -112,12 +110,12 @@ impl LockstepProvider {
     /// A route with its parameters: a name with slashes stands in `name`, which no gateway decodes on its way.
     fn route(&self, route: &str, parameters: &[(&str, &str)]) -> String {
         let provider = self.settings.provider.as_deref().map(|provider| ("provider", provider));
+        let mut fields = parameters.iter().chain(&provider).copied().peekable();
         let mut path = format!("api/v1/{route}");
-        for (at, (name, value)) in parameters.iter().chain(&provider).enumerate() {
-            let separator = if at == 0 { '?' } else { '&' };
-            // Writing into a string can't fail.
-            let _ = write!(path, "{separator}{name}={}", utf8_percent_encode(value, UNRESERVED));
+        if fields.peek().is_some() {
+            path.push('?');
         }
+        append_fields(&mut path, fields);
         path
     }
 

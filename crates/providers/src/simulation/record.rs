@@ -29,7 +29,8 @@ impl Record {
     }
 
     /// How many accesses were answered and could not be written down.
-    pub fn lost(&self) -> u64 {
+    #[cfg(test)]
+    pub(super) fn lost(&self) -> u64 {
         self.writer.lost()
     }
 

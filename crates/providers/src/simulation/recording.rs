@@ -79,6 +79,7 @@ impl Writer {
     }
 
     /// How many accesses could not be written.
+    #[cfg(test)]
     pub(super) fn lost(&self) -> u64 {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).lost
     }

@@ -2,17 +2,14 @@
 //!
 //! Tokens, leases and the index belong to the cluster, not to a node.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use http::StatusCode;
-use lockstep_core::{Clock, Error, ErrorKind, Moment, Result, Timeline};
+use lockstep_core::{Clock, Error, ErrorKind, Result, Timeline};
 
 use super::settings::address;
 use crate::address::Address;
-
-/// How long a node that could not serve is asked after all the others.
-const REST: Duration = Duration::from_secs(30);
+use crate::resting::Resting;
 
 /// A cluster has a handful of nodes.
 const MOST_NODES: usize = 16;
@@ -20,9 +17,7 @@ const MOST_NODES: usize = 16;
 /// The nodes, in the order of the configuration.
 pub(super) struct Cluster {
     nodes: Vec<Address>,
-    /// Per node, since when it rests.
-    resting: Mutex<Vec<Option<Moment>>>,
-    timeline: Timeline,
+    resting: Resting,
 }
 
 impl Cluster {
@@ -37,22 +32,14 @@ impl Cluster {
             let message = format!("a vault has from 1 to {MOST_NODES} addresses, each of them once; look at `address`");
             return Err(Error::new(ErrorKind::Config, message));
         }
-        let resting = Mutex::new(vec![None; nodes.len()]);
-        Ok(Self { nodes, resting, timeline: Timeline::new(clock) })
+        Ok(Self { resting: Resting::new(nodes.len(), Arc::new(Timeline::new(clock))), nodes })
     }
 
     /// Every node once: those that serve, in the order of the configuration, then those that rest, the longest first.
     pub(super) fn order(&self) -> Vec<usize> {
-        let now = self.timeline.now();
-        let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-        let rest_left = |node: &usize| match resting[*node] {
-            Some(since) if !now.is_past(since, REST) => {
-                REST.saturating_sub(now.since(since).unwrap_or_default()).max(Duration::from_millis(1))
-            }
-            _ => Duration::ZERO,
-        };
+        let left = self.resting.left();
         let mut order: Vec<usize> = (0..self.nodes.len()).collect();
-        order.sort_by_key(rest_left);
+        order.sort_by_key(|node| left[*node]);
         order
     }
 
@@ -62,8 +49,7 @@ impl Cluster {
 
     /// Remembers whether a node could serve.
     pub(super) fn judge(&self, number: usize, serves: bool) {
-        let since = (!serves).then(|| self.timeline.now());
-        self.resting.lock().unwrap_or_else(PoisonError::into_inner)[number] = since;
+        self.resting.judge(number, serves);
     }
 
     /// All addresses as the scope names them.
@@ -87,6 +73,8 @@ pub(super) fn is_of_node(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use lockstep_testkit::ManualClock;
 
     use super::*;

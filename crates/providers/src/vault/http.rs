@@ -6,18 +6,16 @@ use ::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use ::http::{Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use lockstep_core::{Call, Error, ErrorKind, Limits, Result, SecretValue, SendOnce, Transport};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use zeroize::Zeroizing;
 
 use super::cluster::{Cluster, cannot_serve, is_of_node};
 use super::index::{self, Index};
 use crate::exchange::exchange;
+use crate::form::UNRESERVED;
 
 /// The largest answer in bytes. A KV entry is at most 1 MiB; a list of 10,000 keys stays below this.
 const RESPONSE_BYTES: usize = 4 << 20;
-
-/// What is encoded in one segment of a path: everything but the unreserved characters of RFC 3986.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The server, before any login.
 pub(super) struct Http {
@@ -85,8 +83,8 @@ impl Http {
                 break;
             }
             // A node that hangs leaves the others their share.
-            let time = if ask.once { call.remaining() } else { call.remaining() / left.max(1) };
-            let sent = self.ask_node(ask, node, time).await;
+            let part = call.within(call.remaining() / if ask.once { 1 } else { left.max(1) });
+            let sent = self.ask_node(&part, ask, node).await;
             let (failed, may_go_on) = match &sent {
                 Ok(response) => (cannot_serve(response.status()), !ask.once),
                 Err(error) => (is_of_node(error), !ask.once || error.is_unsent()),
@@ -101,23 +99,17 @@ impl Http {
         last.unwrap_or_else(|| Err(Error::new(ErrorKind::Internal, "there is no node to ask")))
     }
 
-    /// Asks one node; again when it is behind and may forward.
-    async fn ask_node(&self, ask: &Ask, node: usize, time: std::time::Duration) -> Result<Response<Bytes>> {
-        let response = self.exchange(ask, node, time, false).await?;
+    /// Asks one node; again, in what is left of the time, when it is behind and may forward.
+    async fn ask_node(&self, call: &Call, ask: &Ask, node: usize) -> Result<Response<Bytes>> {
+        let response = self.exchange(call, ask, node, false).await?;
         let is_behind = response.status() == StatusCode::PRECONDITION_FAILED;
         if is_behind && self.forward_stale && !ask.once {
-            return self.exchange(ask, node, time, true).await;
+            return self.exchange(call, ask, node, true).await;
         }
         Ok(response)
     }
 
-    async fn exchange(
-        &self,
-        ask: &Ask,
-        node: usize,
-        time: std::time::Duration,
-        forward: bool,
-    ) -> Result<Response<Bytes>> {
+    async fn exchange(&self, call: &Call, ask: &Ask, node: usize, forward: bool) -> Result<Response<Bytes>> {
         let mut request = Request::builder()
             .method(ask.method.clone())
             .uri(self.cluster.node(node).uri(&format!("v1/{}", ask.path))?)
@@ -144,7 +136,7 @@ impl Http {
         let request = request
             .body(ask.body.clone())
             .map_err(|_| Error::new(ErrorKind::Internal, "the request can't be built"))?;
-        let limits = Limits { time, response_bytes: RESPONSE_BYTES, members: self.members };
+        let limits = Limits { time: call.remaining(), response_bytes: RESPONSE_BYTES, members: self.members };
         let response = exchange(&*self.transport, request, limits).await?;
         if response.status().is_success() {
             self.index.learn(response.headers());
@@ -159,7 +151,7 @@ fn bad_token() -> Error {
 
 /// A path, each segment encoded.
 pub(super) fn encoded(path: &str) -> String {
-    path.split('/').map(|segment| utf8_percent_encode(segment, SEGMENT).to_string()).collect::<Vec<_>>().join("/")
+    path.split('/').map(|segment| utf8_percent_encode(segment, UNRESERVED).to_string()).collect::<Vec<_>>().join("/")
 }
 
 /// A JSON body that is wiped once it was sent. `room` is at least its length: a buffer that grows leaves its old block

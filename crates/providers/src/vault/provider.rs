@@ -51,15 +51,6 @@ struct Visible {
     secret: BTreeMap<String, MountInfo>,
 }
 
-/// What is not found while logging in is the way in, not a secret: as an answer about one it would be remembered.
-fn of_login(error: Error) -> Error {
-    if error.kind() != ErrorKind::NotFound {
-        return error;
-    }
-    let message = "the server has no such way to log in; look at the address, the namespace and the mount of `auth`";
-    Error::new(ErrorKind::Unauthenticated, message).during(Operation::Login).because(error)
-}
-
 impl VaultProvider {
     /// A provider that has not asked the server anything yet.
     ///
@@ -96,7 +87,7 @@ impl VaultProvider {
 
     /// One request of who is logged in. A 403 is explained before it is passed on.
     async fn send(&self, call: &Call, ask: Ask) -> Result<Response<Bytes>> {
-        let access = self.login.access(call, &self.http).await.map_err(of_login)?;
+        let access = self.login.access(call, &self.http).await?;
         let response = self.http.send(call, &access.on(ask)?).await?;
         self.login.judged(call, &self.http, &access, response).await
     }
@@ -207,7 +198,7 @@ impl VaultProvider {
                 "read what has a lease with `inline`: the lease would end with the request; log in without it",
             ));
         }
-        let access = self.login.access(call, &self.http).await.map_err(of_login)?;
+        let access = self.login.access(call, &self.http).await?;
         let path = format!("{}/{}", encoded(&place.mount), encoded(&place.path));
         let ask = access.on(Ask::get(path))?;
         let ask = if is_static { ask } else { ask.once() };

@@ -382,6 +382,29 @@ async fn a_403_is_denied_when_the_token_is_good_and_a_new_login_when_it_is_over(
     assert_eq!((world.sent("/login"), world.sent("/lookup-self")), (2, 2), "one look-up for a burst of refusals");
 }
 
+/// Break: `of_login` in `Login::refused`; the secret would be remembered as missing.
+#[tokio::test]
+async fn a_look_up_that_finds_nothing_is_no_secret_that_is_not_there() {
+    let world = World::with_approle(|request| match request.uri().path() {
+        "/v1/auth/approle/login" => login("t1", 3600),
+        "/v1/auth/token/lookup-self" => Reply::json(404, &json!({ "errors": [] })),
+        _ => forbidden(),
+    });
+    assert_eq!(world.current("kv2/a").await.unwrap_err().kind(), ErrorKind::Denied);
+    world.clock.advance(MINUTE);
+    let error = world.current("kv2/a").await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Unauthenticated, Some(lockstep_core::Operation::Login)));
+    assert_eq!(world.sent("/lookup-self"), 1);
+}
+
+/// Break: the arm for `TooLarge` in `of_login` of the life-cycle; a chain would end at a page of 5 MiB.
+#[tokio::test]
+async fn what_is_too_large_for_a_login_is_no_answer_about_a_secret() {
+    let world = World::with_approle(|_| Reply::new(200, vec![b' '; 5 << 20]));
+    let error = world.current("kv2/a").await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Malformed, Some(lockstep_core::Operation::Login)));
+}
+
 #[tokio::test]
 async fn a_token_is_read_again_once_the_server_refuses_it() {
     let auth = VaultAuth::Token(Credential::Env("TOKEN".into()).into());
@@ -522,7 +545,7 @@ async fn a_list_goes_through_all_visible_mounts_in_order() {
     assert_eq!(names, ["kv1/a/x", "kv1/b", "kv2/c"]);
 }
 
-/// Break: `of_login` in `VaultProvider::send`.
+/// Break: `of_login` in `Login::token`.
 #[tokio::test]
 async fn a_way_to_log_in_that_is_not_there_is_no_secret_that_is_not_there() {
     let nothing_there = FakeTransport::by(|_| Reply::json(404, &json!({ "errors": [] })));

@@ -22,8 +22,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use lockstep_core::Clock;
 
+pub use self::store::State;
 use self::store::Store;
-pub use self::store::{ALIAS_LIMIT, State};
 use self::tokens::Tokens;
 use self::wire::{Refusal, Target};
 use super::Answer;
@@ -213,11 +213,6 @@ impl Google {
     /// Everything is seen everywhere.
     pub fn settle(&self) {
         locked(&self.state).store.settle();
-    }
-
-    /// How long the tokens live that are given from now on, in seconds.
-    pub fn token_seconds(&self, seconds: u64) {
-        locked(&self.state).tokens.seconds = seconds;
     }
 
     /// The scopes of the tokens that the metadata server gives from now on.

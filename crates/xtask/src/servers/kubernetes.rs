@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::{PATIENCE, TRIES};
+use super::{PATIENCE, Starting, TRIES};
 use crate::failure::{Doing as _, Failure, Outcome};
 use crate::process::{self, Recipe, Service, free_port};
 use crate::tools;
@@ -44,10 +44,11 @@ impl Kubernetes {
             std::fs::write(&path, text).at("write", &path)?;
         }
         // The port after it is free too: the one for other members, who don't exist.
-        let etcd_port = free_port()?;
-        let etcd_recipe = Recipe { ready: "/health", ..recipe("etcd", &folder) };
-        let mut etcd = Service::start(&etcd_recipe, &etcd(&programs.etcd, etcd_port))?;
-        etcd.ready(&etcd_recipe, etcd_port)?;
+        let (etcd_port, etcd) = {
+            let mut etcd = Starting::new("etcd", &folder, "/health", |port| etcd_command(&programs.etcd, port))?;
+            etcd.ready()?;
+            (etcd.port, etcd.service)
+        };
         give_history(etcd_port)?;
         let port = free_port()?;
         let apiserver =
@@ -89,7 +90,7 @@ fn recipe<'a>(name: &'a str, folder: &'a Path) -> Recipe<'a> {
     Recipe { name, folder, ready: "", patience: PATIENCE }
 }
 
-fn etcd(program: &Path, port: u16) -> Command {
+fn etcd_command(program: &Path, port: u16) -> Command {
     let client = format!("http://127.0.0.1:{port}");
     let peer = format!("http://127.0.0.1:{}", port + 1);
     let mut command = Command::new(program);

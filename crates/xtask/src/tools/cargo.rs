@@ -62,24 +62,22 @@ pub(crate) fn agent(workspace: &Workspace, cache: &Cache) -> Outcome<PathBuf> {
 /// The toolchain file names them too, but with rustup's own installation switched off it installs nothing. Without
 /// rustup (a distribution's Rust) the build itself says what is missing.
 pub(crate) fn targets(workspace: &Workspace, wanted: &[&str]) -> Outcome {
-    let Ok(installed) = workspace.program("rustup").args(["target", "list", "--installed"]).output() else {
-        return Ok(());
-    };
-    let installed = String::from_utf8_lossy(&installed.stdout).into_owned();
-    for target in wanted.iter().filter(|target| !installed.lines().any(|line| line == **target)) {
-        process::run(workspace.program("rustup").args(["target", "add", target]))?;
-    }
-    Ok(())
+    added(workspace, "target", wanted).map(drop)
 }
 
 /// Adds the sources of Rust's own library to the pinned toolchain; `false` where there is no rustup to do it.
 pub(crate) fn std_source(workspace: &Workspace) -> Outcome<bool> {
-    let Ok(installed) = workspace.program("rustup").args(["component", "list", "--installed"]).output() else {
+    added(workspace, "component", &["rust-src"])
+}
+
+/// Adds what is missing of these parts; `false` without rustup.
+fn added(workspace: &Workspace, part: &str, wanted: &[&str]) -> Outcome<bool> {
+    let Ok(installed) = workspace.program("rustup").args([part, "list", "--installed"]).output() else {
         return Ok(false);
     };
     let installed = String::from_utf8_lossy(&installed.stdout).into_owned();
-    if !installed.lines().any(|line| line == "rust-src") {
-        process::run(workspace.program("rustup").args(["component", "add", "rust-src"]))?;
+    for one in wanted.iter().filter(|one| !installed.lines().any(|line| line == **one)) {
+        process::run(workspace.program("rustup").args([part, "add", one]))?;
     }
     Ok(true)
 }

@@ -10,64 +10,84 @@ use super::shape::{Needs, provider};
 use super::{Credential, Need, Tls};
 use crate::units::Period;
 
-provider! {
+/// The keys of every kind that asks AWS, and after them those of one kind; after `instead of region`, the key that may
+/// name several.
+macro_rules! aws {
+    ($(#[$about:meta])* pub struct $name:ident { $($own:tt)* } $(instead of region: $regions:ident)?) => {
+        provider! {
+            $(#[$about])*
+            pub struct $name asks {
+                /// The region; else `AWS_REGION`, `AWS_DEFAULT_REGION` or the profile's.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub region: Option<String>,
+                /// A profile of the shared credentials and config files, as the only source of credentials.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub profile: Option<String>,
+                /// A role to assume with those credentials, by its ARN.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub role: Option<String>,
+                /// Instead of `role`: roles that are assumed one after the other, each with the credentials of the one
+                /// before.
+                #[serde(default, skip_serializing_if = "Vec::is_empty")]
+                pub roles: Vec<AwsRole>,
+                /// Asks hosts with validated cryptographic modules; else `AWS_USE_FIPS_ENDPOINT` or the profile's
+                /// `use_fips_endpoint`.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub use_fips: Option<bool>,
+                /// Asks hosts that IPv6 reaches too; else `AWS_USE_DUALSTACK_ENDPOINT` or the profile's
+                /// `use_dualstack_endpoint`.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub use_dualstack: Option<bool>,
+                $($own)*
+            }
+        }
+
+        impl $name {
+            /// How it logs in.
+            pub fn login(&self) -> AwsLogin<'_> {
+                let region = self.region.as_ref();
+                $(let region = self.$regions.first().or(region);)?
+                AwsLogin {
+                    region: region.map(String::as_str),
+                    profile: self.profile.as_deref(),
+                    role: self.role.as_deref(),
+                    roles: &self.roles,
+                    use_fips: self.use_fips,
+                    use_dualstack: self.use_dualstack,
+                    endpoint: self.endpoint.as_deref(),
+                    insecure: self.insecure,
+                    tls: &self.tls,
+                }
+            }
+        }
+
+        impl Needs for $name {
+            fn needs(&self) -> Vec<(&'static str, Need<'_>)> {
+                self.login().needs()
+            }
+        }
+    };
+}
+
+aws! {
     /// AWS Secrets Manager. Credentials come from AWS's own chain: environment, profile, web identity, container,
     /// instance.
-    pub struct AwsSecretsManager asks {
-        /// The region; else `AWS_REGION`, `AWS_DEFAULT_REGION` or the profile's.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub region: Option<String>,
+    pub struct AwsSecretsManager {
         /// Instead of `region`, for secrets with replicas: the first one is asked, and the others, in this order, while
         /// it does not answer.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pub regions: Vec<String>,
-        /// A profile of the shared credentials and config files, as the only source of credentials.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub profile: Option<String>,
-        /// A role to assume with those credentials, by its ARN.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub role: Option<String>,
-        /// Instead of `role`: roles that are assumed one after the other, each with the credentials of the one before.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        pub roles: Vec<AwsRole>,
-        /// Asks hosts with validated cryptographic modules; else `AWS_USE_FIPS_ENDPOINT` or the profile's
-        /// `use_fips_endpoint`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub use_fips: Option<bool>,
-        /// Asks hosts that IPv6 reaches too; else `AWS_USE_DUALSTACK_ENDPOINT` or the profile's
-        /// `use_dualstack_endpoint`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub use_dualstack: Option<bool>,
         /// Scheme, host and port to ask instead of AWS's own; else `AWS_ENDPOINT_URL_SECRETS_MANAGER` and
         /// `AWS_ENDPOINT_URL`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub endpoint: Option<String>,
     }
+    instead of region: regions
 }
 
-provider! {
+aws! {
     /// AWS Systems Manager Parameter Store. Credentials come from AWS's own chain.
-    pub struct AwsParameterStore asks {
-        /// The region; else `AWS_REGION`, `AWS_DEFAULT_REGION` or the profile's.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub region: Option<String>,
-        /// A profile of the shared credentials and config files, as the only source of credentials.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub profile: Option<String>,
-        /// A role to assume with those credentials, by its ARN.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub role: Option<String>,
-        /// Instead of `role`: roles that are assumed one after the other, each with the credentials of the one before.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        pub roles: Vec<AwsRole>,
-        /// Asks hosts with validated cryptographic modules; else `AWS_USE_FIPS_ENDPOINT` or the profile's
-        /// `use_fips_endpoint`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub use_fips: Option<bool>,
-        /// Asks hosts that IPv6 reaches too; else `AWS_USE_DUALSTACK_ENDPOINT` or the profile's
-        /// `use_dualstack_endpoint`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub use_dualstack: Option<bool>,
+    pub struct AwsParameterStore {
         /// Scheme, host and port to ask instead of AWS's own; else `AWS_ENDPOINT_URL_SSM` and `AWS_ENDPOINT_URL`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub endpoint: Option<String>,
@@ -186,51 +206,5 @@ impl<'a> AwsLogin<'a> {
             AwsExternalId::From(credential) => Some(("roles", Need::Credential(credential))),
         };
         ids.filter_map(read).collect()
-    }
-}
-
-impl AwsSecretsManager {
-    /// How it logs in.
-    pub fn login(&self) -> AwsLogin<'_> {
-        AwsLogin {
-            region: self.regions.first().or(self.region.as_ref()).map(String::as_str),
-            profile: self.profile.as_deref(),
-            role: self.role.as_deref(),
-            roles: &self.roles,
-            use_fips: self.use_fips,
-            use_dualstack: self.use_dualstack,
-            endpoint: self.endpoint.as_deref(),
-            insecure: self.insecure,
-            tls: &self.tls,
-        }
-    }
-}
-
-impl AwsParameterStore {
-    /// How it logs in.
-    pub fn login(&self) -> AwsLogin<'_> {
-        AwsLogin {
-            region: self.region.as_deref(),
-            profile: self.profile.as_deref(),
-            role: self.role.as_deref(),
-            roles: &self.roles,
-            use_fips: self.use_fips,
-            use_dualstack: self.use_dualstack,
-            endpoint: self.endpoint.as_deref(),
-            insecure: self.insecure,
-            tls: &self.tls,
-        }
-    }
-}
-
-impl Needs for AwsSecretsManager {
-    fn needs(&self) -> Vec<(&'static str, Need<'_>)> {
-        self.login().needs()
-    }
-}
-
-impl Needs for AwsParameterStore {
-    fn needs(&self) -> Vec<(&'static str, Need<'_>)> {
-        self.login().needs()
     }
 }

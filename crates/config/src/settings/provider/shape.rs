@@ -54,19 +54,14 @@ macro_rules! provider {
 
         impl $name {
             pub(super) fn common(&self) -> super::Common<'_> {
-                #[allow(unused_mut, reason = "not every kind has all of them")]
-                let mut common = super::Common {
-                    upstream: &self.upstream,
+                super::Common {
                     ttl: self.ttl,
                     name_template: self.name_template.as_deref(),
-                    only: &self.only,
-                    insecure: false,
-                    max_members: None,
+                    $(insecure: self.$insecure,)?
+                    $(max_members: Some(self.$members),)?
                     needs: $crate::settings::provider::shape::Needs::needs(self),
-                };
-                $(common.insecure = self.$insecure;)?
-                $(common.max_members = Some(self.$members);)?
-                common
+                    ..super::Common::of(&self.upstream, &self.only)
+                }
             }
         }
     };

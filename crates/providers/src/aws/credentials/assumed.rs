@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lockstep_core::{Call, Env, Files, Result, Retry, SecretValue};
+use lockstep_core::{Call, Env, Files, Result, SecretValue};
 
-use super::super::errors::{Remedy, Verdict};
+use super::super::errors::Verdict;
 use super::super::role::Role;
 use super::super::sts::{Sts, granted, of_login};
 use super::{AHEAD, Chain, Credentials};
@@ -30,6 +30,12 @@ impl LoginSource for Source {
             Self::Role(role) => role.log_in(call).await,
         }
     }
+
+    /// By the lifetime that was asked for and not by what is left of it: instance metadata hands out credentials that
+    /// are hours old, and every process of the machine gets the same ones.
+    fn ahead(&self, credential: &Credentials) -> Option<Ahead> {
+        credential.assumed_for.map(ahead)
+    }
 }
 
 /// A role, and what it is assumed with.
@@ -49,14 +55,11 @@ impl LoginSource for AssumedRole {
         let external_id = self.role.read_external_id(&*self.env, &*self.files)?;
         let base = self.base.get(call).await?;
         let assumed = assume(&self.sts, call, &self.role, external_id.as_ref(), &base.credential).await;
-        let credential = assumed.map_err(|Verdict { error, remedy }| match remedy {
-            Remedy::None => error,
-            Remedy::CorrectClock => error.retry(Retry::OnceWithFreshCredentials),
-            Remedy::DropCredentials => {
-                self.base.refuse(&base);
-                error.retry(Retry::OnceWithFreshCredentials)
-            }
-        })?;
+        let refuse = || {
+            self.base.refuse(&base);
+            true
+        };
+        let credential = assumed.map_err(|verdict| verdict.settled(refuse))?;
         Ok(Granted { end: credential.expires.map_or(End::Unknown, End::At), beyond: None, credential })
     }
 }
@@ -73,7 +76,8 @@ pub(super) async fn assume(
     let mut fields = vec![("RoleArn", role.arn()), ("RoleSessionName", role.name()), ("DurationSeconds", &seconds)];
     fields.extend(external_id.and_then(SecretValue::expose_text).map(|id| ("ExternalId", id)));
     let body = sts.ask(call, "AssumeRole", &fields, Some(signer)).await?;
-    granted(&body).map_err(of_login)
+    let credentials = granted(&body).map_err(of_login)?;
+    Ok(Credentials { assumed_for: Some(role.lifetime()), ..credentials })
 }
 
 /// How long before its end something is renewed that lives so long: as AWS's SDKs do, but not before three quarters of

@@ -11,11 +11,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, HOST};
 use http::{HeaderValue, Request, Uri};
-use lockstep_core::{Call, Env, Error, ErrorKind, Files, Operation, Result, SecretValue, Transport};
+use lockstep_core::{Call, Env, Error, ErrorKind, Files, Operation, Result, SecretValue, Transport, is_loopback};
 
-use super::super::endpoint::is_loopback;
 use super::web_identity::token;
-use super::{CredentialSource, Credentials, ask, handed_out, refused, visible};
+use super::{CredentialSource, Credentials, handed_out, refused, visible};
+use crate::oauth::ask_within;
 
 /// Where ECS and EKS listen.
 const LINK_LOCAL: [&str; 4] = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "fd00:ec2::23"];
@@ -47,7 +47,7 @@ impl CredentialSource for Container {
         let request = request
             .body(Bytes::new())
             .map_err(|_| Error::new(ErrorKind::Internal, "a request for credentials could not be built"))?;
-        let response = ask(&*self.transport, call, Duration::from_secs(2), request).await?;
+        let response = ask_within(Duration::from_secs(2), &*self.transport, call, request).await?;
         handed_out("the container's credentials endpoint", response).map(Some)
     }
 }

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode};
 use lockstep_core::{Call, Clock, Env, Error, ErrorKind, Operation, Random, Result, SecretValue, Transport};
 
-use super::{CredentialSource, Credentials, ask, handed_out, not_ok, refused};
+use super::{CredentialSource, Credentials, handed_out, not_ok, refused};
 use crate::body::Body;
+use crate::oauth::ask_within;
 
 const NAME: &str = "the instance metadata service";
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
@@ -91,6 +92,6 @@ impl InstanceMetadata {
             }
         };
         let request = request.body(Bytes::new()).map_err(|_| broken().during(Operation::Login))?;
-        ask(&*self.transport, call, Duration::from_secs(1), request).await
+        ask_within(Duration::from_secs(1), &*self.transport, call, request).await
     }
 }

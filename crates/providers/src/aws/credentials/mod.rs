@@ -16,15 +16,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use lockstep_core::{Call, Error, ErrorKind, Limits, Operation, Result, Retry, SecretValue, Transport, UnixMillis};
+use http::{Response, StatusCode};
+use lockstep_core::{Call, Error, ErrorKind, Operation, Result, Retry, SecretValue, UnixMillis};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 pub(crate) use self::assumed::{AssumedRole, Source, ahead};
 pub(crate) use self::chain::Chain;
 use crate::body::{self, Body};
-use crate::exchange::exchange;
 use crate::login::Ahead;
 
 /// AWS's SDKs renew from 15 minutes before the end, and wait for it from 10 minutes before.
@@ -38,6 +37,8 @@ pub(crate) struct Credentials {
     pub(crate) expires: Option<UnixMillis>,
     /// How long they are used past their end while their source can't be asked (instance metadata).
     pub(crate) outlives_outage: Option<Duration>,
+    /// The lifetime that a role's session was asked for: how long before its end it is renewed depends on it.
+    pub(crate) assumed_for: Option<Duration>,
 }
 
 impl Credentials {
@@ -58,7 +59,7 @@ impl Credentials {
         };
         visible(&access_key_id.into(), "access key id")?;
         let inner = aws_credential_types::Credentials::new(access_key_id, secret, token, None, "lockstep");
-        Ok(Self { inner, expires, outlives_outage: None })
+        Ok(Self { inner, expires, outlives_outage: None, assumed_for: None })
     }
 
     /// For the signer.
@@ -103,17 +104,6 @@ pub(crate) trait CredentialSource: Send + Sync {
 /// There are no usable credentials, and asking again gives the same.
 fn refused(message: impl Into<Box<str>>) -> Error {
     Error::new(ErrorKind::Unauthenticated, message).during(Operation::Login)
-}
-
-/// Asks something that hands out credentials; the answer is small and comes soon.
-pub(crate) async fn ask(
-    transport: &dyn Transport,
-    call: &Call,
-    time: Duration,
-    request: Request<Bytes>,
-) -> Result<Response<Bytes>> {
-    let limits = Limits { time: time.min(call.remaining()), response_bytes: 64 << 10, members: 1_000 };
-    exchange(transport, request, limits).await.map_err(|error| error.during(Operation::Login))
 }
 
 /// The JSON that containers and instance metadata answer.

@@ -63,7 +63,7 @@ impl CredentialSource for Profile {
             let external_id = role.read_external_id(&*self.ports.env, &*self.ports.files)?;
             // What it is assumed with was loaded a moment ago and is kept nowhere: there is nothing to drop.
             let assumed = assume(&self.sts, call, role, external_id.as_ref(), &credentials).await;
-            credentials = assumed.map_err(|verdict| verdict.error)?;
+            credentials = assumed.map_err(|verdict| verdict.settled(|| false))?;
         }
         Ok(Some(credentials))
     }

@@ -395,6 +395,23 @@ async fn a_profile_that_leads_nowhere_says_so_before_anything_is_sent() {
     }
 }
 
+/// The host's clock is 20 min behind. Break: leave `settled` out of `Profile::load`; nobody would try again.
+#[tokio::test]
+async fn a_wrong_clock_is_corrected_for_the_role_of_a_profile_too() {
+    let host = Host::new(&[("HOME", "/h")]);
+    host.files.write("/h/.aws/config", assuming("team", "source_profile = base"));
+    host.files.write("/h/.aws/credentials", "[base]\naws_access_key_id = BASE\naws_secret_access_key = s\n");
+    let body = "<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code></Error></ErrorResponse>";
+    host.script.then_with(403, &[("date", "Fri, 01 May 2026 10:20:00 GMT")], body);
+    host.script.then_role("ONE", "2026-05-01T11:20:00Z");
+    let chain = chain(&host, Some("team"));
+    let error = chain.load(&host.call()).await.unwrap_err();
+    assert_eq!(error.retry_hint(), Retry::OnceWithFreshCredentials);
+    assert_eq!(chain.load(&host.call()).await.unwrap().access_key_id(), "ONE");
+    let dates: Vec<_> = host.script.sent().iter().map(|sent| sent.headers["x-amz-date"].clone()).collect();
+    assert_eq!(dates, ["20260501T100000Z", "20260501T102000Z"]);
+}
+
 #[tokio::test]
 async fn a_refused_role_of_a_profile_is_a_refused_login() {
     let host = Host::new(&[("HOME", "/h")]);

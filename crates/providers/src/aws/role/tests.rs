@@ -5,10 +5,11 @@ use lockstep_core::{Call, Retry};
 use lockstep_testkit::TestEnv;
 
 use super::*;
+use crate::Ports;
 use crate::aws::endpoint::Service;
 use crate::aws::fake::Host;
 use crate::aws::json::JsonClient;
-use crate::aws::{ServiceSettings, Session};
+use crate::aws::{ServiceSettings, Session, SessionSettings};
 
 const APP: &str = "arn:aws:iam::123456789012:role/app";
 const DATA: &str = "arn:aws:iam::210987654321:role/team/data";
@@ -79,7 +80,7 @@ async fn two_roles_share_the_login_that_they_are_assumed_with() {
     assert_eq!((sent[1].signer(), sent[3].signer(), sent[4].signer()), ("ASIAAPP", "ASIAAPP", "TWO"));
 }
 
-/// Break: give `LoginCache::new` of `assume` another lifetime than the role's, or drop the `or(Ok(current))` of the cache.
+/// Break: `lifetime / 4` in `ahead`, or both `State::keep` and the `or(Ok(current))` of the cache.
 #[tokio::test]
 async fn a_session_is_renewed_ahead_kept_while_renewal_fails_and_refused_after_its_end() {
     let host = Host::with_keys();
@@ -103,21 +104,36 @@ async fn a_session_is_renewed_ahead_kept_while_renewal_fails_and_refused_after_i
     assert_eq!((error.upstream_code(), error.retry_hint()), (Some("AccessDenied"), Retry::Never));
 }
 
-/// Break: take the windows of AWS's SDKs for each length; a session of 15 min would be renewed each minute.
+/// Break: leave out `Source::ahead`; a session of 15 min would be renewed each minute.
 #[tokio::test]
 async fn a_short_session_is_not_renewed_before_most_of_it_is_over() {
-    let host = Host::with_keys();
-    let session = host.session().assume(&role(APP).duration(Duration::from_mins(15)).unwrap()).unwrap();
-    host.script.then_role("FIRST", "2026-05-01T10:15:00Z").then(200, "{}");
-    ask(&session, &host.call()).await.unwrap();
-    assert!(host.script.sent()[0].body.contains("DurationSeconds=900"));
-    host.clock.advance(Duration::from_mins(11));
-    host.script.then(200, "{}");
-    ask(&session, &host.call()).await.unwrap();
-    host.clock.advance(Duration::from_mins(1));
-    host.script.then_role("SECOND", "2026-05-01T10:27:00Z").then(200, "{}");
-    ask(&session, &host.call()).await.unwrap();
-    assert_eq!(host.script.sent().last().unwrap().signer(), "SECOND");
+    for of_profile in [false, true] {
+        let host = Host::with_keys();
+        let session = if of_profile {
+            let config = format!("[profile p]\nrole_arn = {APP}\nsource_profile = base\nduration_seconds = 900\n");
+            host.files.write("/config", config);
+            host.files.write("/credentials", "[base]\naws_access_key_id = BASE\naws_secret_access_key = s\n");
+            let env = [
+                ("AWS_REGION", "eu-west-1"),
+                ("AWS_CONFIG_FILE", "/config"),
+                ("AWS_SHARED_CREDENTIALS_FILE", "/credentials"),
+            ];
+            let settings = SessionSettings { profile: Some("p".into()), ..SessionSettings::default() };
+            Session::new(&settings, Ports { env: TestEnv::of(&env), ..host.ports.clone() }).unwrap()
+        } else {
+            host.session().assume(&role(APP).duration(Duration::from_mins(15)).unwrap()).unwrap()
+        };
+        host.script.then_role("FIRST", "2026-05-01T10:15:00Z").then(200, "{}");
+        ask(&session, &host.call()).await.unwrap();
+        assert!(host.script.sent()[0].body.contains("DurationSeconds=900"));
+        host.clock.advance(Duration::from_mins(11));
+        host.script.then(200, "{}");
+        ask(&session, &host.call()).await.unwrap();
+        host.clock.advance(Duration::from_mins(1));
+        host.script.then_role("SECOND", "2026-05-01T10:27:00Z").then(200, "{}");
+        ask(&session, &host.call()).await.unwrap();
+        assert_eq!(host.script.sent().last().unwrap().signer(), "SECOND", "of a profile: {of_profile}");
+    }
 }
 
 /// Break: take the flight out of `LoginCache::get`.
@@ -199,7 +215,7 @@ async fn an_external_id_of_a_file_is_read_for_each_login() {
     assert!(!format!("{error:?}").contains("canary"));
 }
 
-/// Break: any bound in `Role`, or the `at` of `Session::assume`.
+/// Break: any bound in `Role`, or the `roles` of `Session::assume`.
 #[test]
 fn what_sts_would_refuse_is_refused_before_it_is_asked() {
     for arn in [

@@ -18,7 +18,7 @@ use lockstep_core::{
     Secret, SecretName, Selector, VersionInfo,
 };
 
-use self::regions::{Regions, is_outage, spelled};
+use self::regions::{Regions, is_outage, logged_in, share, spelled};
 use self::wire::{
     DescribeSecret, GetSecretValue, ListFilter, ListSecretVersionIds, ListSecrets, SecretEntry, SecretList,
     SecretValueEntry, VersionList,
@@ -208,11 +208,7 @@ impl Provider for SecretsManager {
             let items = list.secret_list.into_iter().filter(|entry| is_name(&entry.name));
             let mut items = items.map(|entry| entry.metadata(&self.scope)).collect::<Result<Vec<_>>>()?;
             // AWS's filters look at keys and values apart from each other, and at beginnings of them.
-            items.retain(|item| {
-                filter.tags.iter().all(|(key, value)| {
-                    item.tags.get(key).is_some_and(|have| value.as_ref().is_none_or(|value| value == have))
-                })
-            });
+            items.retain(|item| item.has_tags(&filter.tags));
             Ok(Paged { items, next: list.next_token })
         };
         listed.await.map_err(|error: Error| error.during(Operation::List))
@@ -226,10 +222,13 @@ impl Provider for SecretsManager {
     /// answers and knows who asks, so that no permission beyond reading values is needed.
     async fn check(&self, call: &Call) -> Result<()> {
         let input = DescribeSecret { secret_id: ABSENT.into() };
+        let whole = logged_in(&self.client, call).await?;
+        let order = self.regions.order(None);
         let mut failure = None;
         // One region that answers is enough: it is the one that reads are answered from.
-        for region in self.regions.order(None) {
-            let Err(error) = self.client.send(call, "DescribeSecret", Some(&region), &input).await else {
+        for (at, region) in order.iter().enumerate() {
+            let part = share(&whole, order.len() - at);
+            let Err(error) = self.client.send(&part, "DescribeSecret", Some(region), &input).await else {
                 return Ok(());
             };
             let is_answer = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied);

@@ -5,24 +5,20 @@
 //! answers gets the identity of the secret that was asked for, so that a cache holds one entry and not one per region.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use lockstep_core::{Call, Error, ErrorKind, Moment, Operation, Result, Timeline};
+use lockstep_core::{Call, Error, ErrorKind, Operation, Result, Timeline};
 use serde::Serialize;
 
 use super::super::json::JsonClient;
 use super::super::region::Region;
 use crate::body::Body;
-
-/// How long a region that did not answer is asked last.
-const REST: Duration = Duration::from_secs(30);
+use crate::resting::Resting;
 
 /// The session's region, those with replicas, and which of them failed a moment ago.
 pub(super) struct Regions {
     all: Vec<Region>,
-    failed: Mutex<Vec<Option<Moment>>>,
-    timeline: Arc<Timeline>,
+    resting: Resting,
 }
 
 /// An answer, and whose it is meant to be.
@@ -53,7 +49,7 @@ impl Regions {
             }
             all.push(region);
         }
-        Ok(Self { failed: Mutex::new(vec![None; all.len()]), all, timeline })
+        Ok(Self { resting: Resting::new(all.len(), timeline), all })
     }
 
     /// What tells a provider with these regions from one without: nothing when there is one region.
@@ -69,11 +65,9 @@ impl Regions {
         if !self.all.contains(home) {
             return vec![home.clone()];
         }
-        let now = self.timeline.now();
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut order: Vec<(bool, &Region)> = Vec::with_capacity(self.all.len());
-        for (region, at) in self.all.iter().zip(failed.iter()) {
-            let entry = (at.is_some_and(|at| !now.is_past(at, REST)), region);
+        for (region, left) in self.all.iter().zip(self.resting.left()) {
+            let entry = (!left.is_zero(), region);
             order.insert(if region == home { 0 } else { order.len() }, entry);
         }
         order.sort_by_key(|(rests, _)| *rests);
@@ -82,10 +76,8 @@ impl Regions {
 
     /// Remembers whether a region has answered.
     pub(super) fn note(&self, region: &Region, answered: bool) {
-        let now = self.timeline.now();
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = self.all.iter().position(|of| of == region) {
-            failed[at] = (!answered).then_some(now);
+            self.resting.judge(at, answered);
         }
     }
 
@@ -104,18 +96,17 @@ impl Regions {
     ) -> Result<Answer> {
         let order = self.order(home);
         let home = home.unwrap_or(&self.all[0]);
-        let whole = call.within(client.time());
+        let whole = logged_in(client, call).await?;
         let mut failure = None;
         for (at, region) in order.iter().enumerate() {
-            let left = u32::try_from(order.len() - at).unwrap_or(u32::MAX);
-            let part = whole.within(whole.remaining() / left);
+            let part = share(&whole, order.len() - at);
             let answer = client.send(&part, operation, Some(region), &input(region)).await;
             match answer {
                 Ok(body) => {
                     self.note(region, true);
                     return Ok(Answer { body, instead_of: (region != home).then(|| home.clone()) });
                 }
-                // A login is the same for every region.
+                // It can end, or be refused, while regions are asked. The next one would find the same.
                 Err(error) if error.operation() == Some(Operation::Login) => return Err(error),
                 Err(error) => {
                     let goes_on = is_outage(&error);
@@ -131,6 +122,22 @@ impl Regions {
         }
         Err(failure.unwrap_or_else(|| Error::new(ErrorKind::Internal, "no region was asked")))
     }
+}
+
+/// The time of one call for all regions, once it is known who asks. A login is the same for every region: it is not cut
+/// to the share of one, and that it fails ends the call.
+///
+/// # Errors
+/// Those of the login.
+pub(super) async fn logged_in(client: &JsonClient, call: &Call) -> Result<Call> {
+    let whole = call.within(client.time());
+    client.session().credentials.get(&whole).await?;
+    Ok(whole)
+}
+
+/// The share of the next region when so many are left, itself among them. One that hangs leaves the others theirs.
+pub(super) fn share(whole: &Call, left: usize) -> Call {
+    whole.within(whole.remaining() / u32::try_from(left).unwrap_or(u32::MAX).max(1))
 }
 
 /// The region, or the way to it, does not work. To be asked too often is an answer: the next region would be next.

@@ -95,7 +95,7 @@ impl Login {
             .map_err(|_| Error::new(ErrorKind::Internal, "the request for a token can't be built"))?;
         let response = ask(&*self.ports.transport, call, request).await?;
         if response.status() != http::StatusCode::OK {
-            return Err(errors::of_identity(source.table, response.status(), response.headers()));
+            return Err(errors::of_identity(source.table, source.who, response.status(), response.headers()));
         }
         granted(source.who, response)
     }

@@ -1,11 +1,12 @@
 //! An application with a secret.
 
-use lockstep_core::{Call, Error, ErrorKind, Result, SecretValue};
+use lockstep_core::{Call, Result, SecretValue};
 
 use super::Login;
 use super::entra::{self, Proof};
 use crate::Credential;
 use crate::login::Granted;
+use crate::oauth::shown;
 
 pub(super) async fn token(
     login: &Login,
@@ -15,6 +16,6 @@ pub(super) async fn token(
     secret: &Credential,
 ) -> Result<Granted<SecretValue>> {
     let secret = secret.read(&*login.ports.env, &*login.ports.files)?;
-    let text = secret.expose_text().ok_or_else(|| Error::new(ErrorKind::Unauthenticated, "the secret is no text"))?;
+    let text = shown(&secret, "secret")?;
     entra::token(login, call, tenant, client_id, Proof::Secret(text)).await
 }

@@ -1,12 +1,13 @@
 //! The token of somebody whom the application trusts, such as the one that Kubernetes projects into a pod. It is renewed
 //! by others, so it is read at each login and never kept.
 
-use lockstep_core::{Call, Error, ErrorKind, Result, SecretValue};
+use lockstep_core::{Call, Result, SecretValue};
 
 use super::Login;
 use super::entra::{self, Proof};
 use crate::Credential;
 use crate::login::Granted;
+use crate::oauth::shown;
 
 pub(super) async fn token(
     login: &Login,
@@ -16,6 +17,6 @@ pub(super) async fn token(
     token: &Credential,
 ) -> Result<Granted<SecretValue>> {
     let token = token.read(&*login.ports.env, &*login.ports.files)?;
-    let text = token.expose_text().ok_or_else(|| Error::new(ErrorKind::Unauthenticated, "the token is no text"))?;
+    let text = shown(&token, "token")?;
     entra::token(login, call, tenant, client_id, Proof::Assertion(text)).await
 }

@@ -43,7 +43,6 @@ const OF_IMDS: &[(u16, ErrorKind)] = &[
     (429, Throttled),
     (500, Unavailable),
     (503, Unavailable),
-    (418, Unauthenticated),
 ];
 
 const OF_APP_SERVICE: &[(u16, ErrorKind)] = &[
@@ -53,7 +52,6 @@ const OF_APP_SERVICE: &[(u16, ErrorKind)] = &[
     (429, Throttled),
     (500, Unavailable),
     (503, Unavailable),
-    (404, Unauthenticated),
 ];
 
 /// The row that decides, as the table is read: from the top.
@@ -114,8 +112,13 @@ async fn what_no_row_knows_is_decided_by_its_class() {
         let world = World::new();
         world.vault.next(Route::Get, status, &[], "<p>c4n4ry</p>");
         assert_eq!(kind(world.current("db").await), Some(expected), "{status}");
-        let world = World::with(AzureAuth::ManagedIdentity(None), &[]);
-        world.vault.next(Route::Imds, 507, &[], "<p>c4n4ry</p>");
-        assert_eq!(kind(world.current("db").await), Some(Unavailable));
+    }
+    let app = [("IDENTITY_ENDPOINT", IDENTITY_ENDPOINT), ("IDENTITY_HEADER", IDENTITY_HEADER)];
+    for (status, expected) in [(507, Unavailable), (408, Unavailable), (418, Unauthenticated)] {
+        for (route, variables) in [(Route::Imds, &[][..]), (Route::AppService, &app)] {
+            let world = World::with(AzureAuth::ManagedIdentity(None), variables);
+            world.vault.next(route, status, &[], "<p>c4n4ry</p>");
+            assert_eq!(kind(world.current("db").await), Some(expected), "{status}");
+        }
     }
 }

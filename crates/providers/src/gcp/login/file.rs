@@ -191,6 +191,7 @@ fn federated(written: &Written<'_>, hosts: &Hosts) -> Result<Federated> {
         Some(Format { kind: Some(kind), subject_token_field_name }) if kind == "json" => {
             Some(subject_token_field_name.as_deref().ok_or_else(broken)?.to_owned())
         }
+        Some(Format { kind: Some(kind), .. }) if kind != "text" => return Err(broken()),
         _ => None,
     };
     let from = Credential::File(std::path::Path::new(path).into());

@@ -11,7 +11,7 @@ use super::{GOOGLE, Key, SCOPE};
 use crate::Ports;
 use crate::jwt::signed;
 use crate::login::{End, Granted};
-use crate::oauth::TokenEndpoint;
+use crate::oauth::{TokenEndpoint, shown};
 
 /// The longest that Google lets a signed token live, in seconds.
 const LIFETIME: u64 = 3600;
@@ -31,10 +31,8 @@ pub(super) async fn exchange(ports: &Ports, hosts: &Hosts, call: &Call, key: &Ke
     let uri = hosts.oauth(key.token_uri.as_deref())?;
     let assertion = token(ports, call, key, json!({ "aud": AUDIENCE, "scope": SCOPE })).await?;
     let endpoint = TokenEndpoint { who: GOOGLE, transport: &*ports.transport, uri };
-    let fields = [
-        ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
-        ("assertion", assertion.expose_text().unwrap_or_default()),
-    ];
+    let fields =
+        [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", shown(&assertion, "assertion")?)];
     endpoint.token(call, &fields).await
 }
 

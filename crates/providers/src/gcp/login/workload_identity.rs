@@ -11,7 +11,7 @@ use super::{GOOGLE, SCOPE, Subject};
 use crate::Ports;
 use crate::body::text;
 use crate::login::Granted;
-use crate::oauth::TokenEndpoint;
+use crate::oauth::{TokenEndpoint, shown};
 
 /// A pool that knows the issuer of the token.
 pub(super) struct Federated {
@@ -38,7 +38,7 @@ pub(super) async fn log_in(
         ("audience", federated.audience.as_str()),
         ("scope", SCOPE),
         ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token"),
-        ("subject_token", subject.expose_text().unwrap_or_default()),
+        ("subject_token", shown(&subject, "token")?),
         ("subject_token_type", federated.token_type.as_str()),
     ];
     endpoint.token(call, &fields).await

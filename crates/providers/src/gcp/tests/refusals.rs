@@ -121,6 +121,7 @@ fn a_credentials_file_that_is_not_taken_says_what_to_write() {
         (source(json!({ "environment_id": "aws1" })), ErrorKind::Unsupported, "AWS"),
         (source(json!({})), ErrorKind::Unauthenticated, "lacks a member"),
         (source(json!({ "file": "/x", "format": { "type": "json" } })), ErrorKind::Unauthenticated, "lacks a member"),
+        (source(json!({ "file": "/x", "format": { "type": "xml" } })), ErrorKind::Unauthenticated, "lacks a member"),
         (external("audience", json!("")), ErrorKind::Unauthenticated, "lacks a member"),
         (json!({ "type": "authorized_user", "refresh_token": "c4n4ry" }), ErrorKind::Config, "person"),
         (json!({ "type": "c4n4ry" }), ErrorKind::Config, "no kind"),

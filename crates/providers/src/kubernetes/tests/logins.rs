@@ -69,6 +69,28 @@ async fn what_a_login_lacks_is_never_an_answer_about_a_secret() {
     assert!(error.message().contains("KUBECONFIG"), "{error}");
 }
 
+/// The first login says where all later ones have to lead, so one without its namespace must be none.
+///
+/// Break: answer every error of the read in `in_cluster::namespace` with `None`, or text that is no UTF-8.
+#[tokio::test]
+async fn a_namespace_that_cant_be_read_now_is_no_absent_one() {
+    let file = format!("{SERVICE_ACCOUNT}/namespace");
+    for (bad, word) in [(vec![b'x'; 2 << 20], "can't be read"), (vec![0xff], "not UTF-8")] {
+        let world = pod("10.0.0.1");
+        world.files.write(&file, &bad);
+        let provider = world.with(None);
+        let error = world.current(&provider, "pod-team/db").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+        assert!(error.message().contains(word) && error.message().contains(&file), "{error}");
+        // Who says the namespace needs no file.
+        let named = KubernetesSettings { auth: None, namespace: Some("pod-team".into()), ..settings() };
+        world.current(&world.make(named).unwrap(), "db").await.unwrap();
+        world.files.write(&file, "pod-team");
+        world.clock.advance(Duration::from_mins(1));
+        world.current(&provider, "db").await.unwrap();
+    }
+}
+
 /// A kubeconfig with this cluster and this user in it.
 pub(super) fn config(cluster: &str, user: &str) -> String {
     format!(

@@ -164,8 +164,7 @@ async fn a_list_of_many_pages_is_read_to_its_end_before_anything_is_told() {
 #[tokio::test]
 async fn single_secrets_are_watched_each_by_itself() {
     let world = World::by(|request| {
-        let name =
-            if request.uri().query().unwrap().contains("metadata%2Ename%3Dapi") { "prod/api" } else { "team/db" };
+        let name = if request.uri().query().unwrap().contains("metadata.name%3Dapi") { "prod/api" } else { "team/db" };
         if request.uri().query().unwrap().contains("watch=1") {
             Reply::pieces([event("MODIFIED", name, 9), Piece::Hang])
         } else {
@@ -190,8 +189,70 @@ async fn single_secrets_are_watched_each_by_itself() {
         ]
     );
     let asked = world.transport.lines();
-    assert!(asked.iter().all(|line| line.contains("fieldSelector=metadata%2Ename%3D")), "{asked:?}");
+    assert!(asked.iter().all(|line| line.contains("fieldSelector=metadata.name%3D")), "{asked:?}");
     assert_eq!(asked.iter().filter(|line| line.contains("/prod/")).count(), 2);
+}
+
+/// Break: keep the watches instead of what they wait for, and call `Watch::next` of all anew in `KubernetesChanges::next`;
+/// or put the next future where the last one was.
+#[tokio::test]
+async fn a_watch_that_tells_much_neither_breaks_off_the_request_of_another_nor_starves_it() {
+    let gate = Gate::new();
+    let before = gate.clone();
+    let world = World::by(move |request| {
+        let query = request.uri().query().unwrap();
+        match (query.contains("name%3Da"), query.contains("watch=1")) {
+            (true, true) => {
+                let events = [event("MODIFIED", "a", 8), event("MODIFIED", "a", 9), event("MODIFIED", "a", 10)];
+                Reply::pieces(events.into_iter().chain([Piece::Hang]))
+            }
+            (true, false) => listed(7, &[("a", 5)]),
+            (false, true) => Reply::Hang,
+            (false, false) => listed(7, &[("b", 6)]).behind(&before),
+        }
+    });
+    let watch_names = vec!["a".to_owned(), "b".to_owned()];
+    let provider = world.make(KubernetesSettings { watch_names, ..settings() }).unwrap();
+    let mut changes = KubernetesChanges::new(&provider, &call(&world.clock));
+    for version in [5, 8, 9] {
+        assert_eq!(told(&mut changes).await, [format!("team/a uid-a.{version} Updated")]);
+    }
+    gate.open();
+    assert_eq!(told(&mut changes).await, ["team/b uid-b.6 Updated"], "although `a` has more to tell");
+    assert_eq!(told(&mut changes).await, ["team/a uid-a.10 Updated"]);
+    assert!(changes.next().now_or_never().is_none());
+    let asked = world.transport.lines();
+    let lists = asked.iter().filter(|line| line.contains("name%3Db") && !line.contains("watch=1"));
+    assert_eq!(lists.count(), 1, "{asked:?}");
+}
+
+/// Break: `?` behind the reading of the body in `Client::watch`.
+#[tokio::test]
+async fn a_refusal_whose_text_breaks_off_or_stalls_still_drops_what_it_refuses() {
+    for stalls in [false, true] {
+        let refused = move |status: u16| {
+            let end =
+                if stalls { Piece::Hang } else { Piece::Fail(Error::new(ErrorKind::Network, "the connection broke")) };
+            let status = http::StatusCode::from_u16(status).unwrap();
+            let pieces = vec![Piece::new("{\"kind\":\"Sta"), end];
+            Reply::Pieces(http::Response::builder().status(status).body(pieces).unwrap())
+        };
+        let (world, mut changes) = watching([listed(7, &[]), refused(410), listed(90, &[("db", 55)])], &[]);
+        assert_eq!(told_later(&world, &mut changes), ["team/db uid-db.55 Updated"]);
+        let world = World::by(move |request| {
+            match (request.uri().query().unwrap().contains("watch=1"), request.headers()["authorization"].as_bytes()) {
+                (false, _) => listed(7, &[]),
+                (true, b"Bearer fresh") => Reply::pieces([event("ADDED", "db", 8), Piece::Hang]),
+                (true, _) => refused(401),
+            }
+        });
+        let mut changes = KubernetesChanges::new(&world.provider(), &call(&world.clock));
+        assert!(changes.next().now_or_never().is_none());
+        world.files.write("/token", "fresh");
+        assert_eq!(told_later(&world, &mut changes), ["team/db uid-db.8 Updated"]);
+        // Read anew because of the refusal, not because it had grown old.
+        assert_eq!(world.tokens(), ["Bearer t0ken", "Bearer t0ken", "Bearer fresh"], "{stalls}");
+    }
 }
 
 /// O7. Break: the pause in `failed`, or its look at what the server wants.
@@ -285,7 +346,7 @@ async fn a_refused_login_is_read_anew_for_the_watch() {
     assert_eq!(told_later(&world, &mut changes), ["team/db uid-db.5 Updated"]);
 }
 
-/// Break: keep what was told in a variable of `next` over an `await`.
+/// Break: hand `select_all` the futures themselves in `KubernetesChanges::next`, taken out of `waiting`.
 #[tokio::test]
 async fn dropping_the_wait_loses_nothing() {
     let gate = Gate::new();

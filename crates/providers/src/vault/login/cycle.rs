@@ -15,6 +15,7 @@ use super::super::answer::{Auth, Envelope};
 use super::super::http::{Ask, Http, body};
 use super::super::status::malformed;
 use super::{Login, Source, refused};
+use crate::login;
 use crate::refusal::Row;
 
 /// A token that was confirmed this recently is not asked again whether a 403 is its own.
@@ -68,7 +69,7 @@ impl Login {
         {
             return Err(failure);
         }
-        let outcome = self.fresh(call, http).await.map_err(|error| error.during(Operation::Login));
+        let outcome = self.fresh(call, http).await.map_err(|error| of_login(error).during(Operation::Login));
         *self.last_failure() = outcome.as_ref().err().cloned();
         self.attempts.fetch_add(1, Ordering::AcqRel);
         let token = Arc::new(outcome?);
@@ -96,7 +97,7 @@ impl Login {
                 let is_new = confirmed.is_none() && !now.is_past(token.life().granted, CONFIRMED_FOR);
                 error.retry(if is_new { Retry::Never } else { Retry::OnceWithFreshCredentials })
             }
-            Err(error) => error,
+            Err(error) => of_login(error),
         }
     }
 
@@ -258,6 +259,21 @@ fn granted(response: &::http::Response<bytes::Bytes>, now: Moment, refusals: &[R
     let life =
         Life { confirmed: Some(now), granted: now, ttl: (!ttl.is_zero()).then_some(ttl), renewable, paused: None };
     Ok(Token { value: SecretValue::from(&*client_token), life: StdMutex::new(life) })
+}
+
+/// What goes wrong on the way in is no answer about a secret: that nothing is there would be remembered as one, and that
+/// it is too large would end a chain.
+fn of_login(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            let message =
+                "the server has no such way to log in; look at the address, the namespace and the mount of `auth`";
+            Error::new(ErrorKind::Unauthenticated, message).during(Operation::Login).because(error)
+        }
+        // With a status it is the request that was too large, and the server that says so.
+        ErrorKind::TooLarge if error.upstream_status().is_none() => login::of_login(error),
+        _ => error,
+    }
 }
 
 pub(super) fn denied() -> Error {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::{Response, StatusCode};
+use ::http::Response;
 use bytes::Bytes;
 use futures_util::lock::{Mutex, OwnedMutexGuard};
 use lockstep_core::{Call, Error, ErrorKind, Operation, Result, Retry, SecretValue};
@@ -79,9 +79,9 @@ impl Secret {
         let Some((wrapping, once)) = &self.wrapped else { return read() };
         let guard = Arc::clone(once).lock_owned().await;
         let token = match (read(), &guard.used) {
-            // Whoever hands over a wrapping token mostly takes it away again.
-            (Err(_), Some(Used { outcome: Ok(opened), .. })) => return Ok(opened.duplicate()),
-            (Err(error), _) => return Err(error),
+            // Whoever hands over a wrapping token mostly takes it away again. What came of it stays: also the alarm.
+            (Err(_), Some(used)) => return used.answer(),
+            (Err(error), None) => return Err(error),
             (Ok(token), Some(used)) if used.is_of(&token) => return used.answer(),
             (Ok(token), _) => token,
         };
@@ -211,7 +211,7 @@ fn refused(response: &Response<Bytes>) -> Opened {
     if untouched {
         return Opened::Untouched(error_of(status, response.headers(), response.body()));
     }
-    if status == StatusCode::BAD_REQUEST || !status.is_server_error() {
+    if !status.is_server_error() {
         return Opened::Used(Err(unwrap_refusal(status, response.headers(), response.body())));
     }
     Opened::Used(Err(lost(Some(error_of(status, response.headers(), response.body())))))

@@ -41,9 +41,10 @@ pub(super) fn headers(form: &Form, namespace: Option<&HeaderValue>) -> Result<Ve
         let mut text = Zeroizing::new(vec![0; json.len().div_ceil(3) * 4]);
         let length = URL_SAFE_NO_PAD.encode_slice(&*json, &mut text).map_err(|_| unwritten())?;
         text.truncate(length);
-        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| unwritten())?;
+        headers.push((name, HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| unwritten())?));
+    }
+    for (_, value) in &mut headers {
         value.set_sensitive(true);
-        headers.push((name, value));
     }
     Ok(headers)
 }

@@ -106,7 +106,13 @@ impl Login {
     /// # Errors
     /// `Config` when the method can't do what is asked of it.
     pub(super) fn new(auth: VaultAuth, inline: bool, ports: Ports) -> Result<Self> {
-        let can_inline = !matches!(auth, VaultAuth::Token(_) | VaultAuth::Cert { .. }) && !is_aws(&auth);
+        let can_inline = matches!(
+            auth,
+            VaultAuth::AppRole { .. }
+                | VaultAuth::Kubernetes { .. }
+                | VaultAuth::Jwt { .. }
+                | VaultAuth::Userpass { .. }
+        );
         if inline && !can_inline {
             let message = "this method can't log in within a request; remove `inline`, or use another method";
             return Err(Error::new(ErrorKind::Config, message));
@@ -230,16 +236,6 @@ fn source(auth: VaultAuth) -> Result<Source> {
         }
     };
     Ok(Source::Method(method))
-}
-
-#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store"))]
-fn is_aws(auth: &VaultAuth) -> bool {
-    matches!(auth, VaultAuth::Aws { .. })
-}
-
-#[cfg(not(any(feature = "aws-secrets-manager", feature = "aws-parameter-store")))]
-fn is_aws(_: &VaultAuth) -> bool {
-    false
 }
 
 /// The path of a method, encoded.

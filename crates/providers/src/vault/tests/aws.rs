@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use lockstep_core::UnixMillis;
 
 use super::*;
-use crate::aws::{Session, SessionSettings};
+use crate::aws::{Role, Session, SessionSettings};
 
 const KEY_ID: &str = "AKIDEXAMPLE";
 const KEY: &str = "wJalrXUtnFEMI/K7MDENG+c4n4ry";
@@ -39,6 +39,31 @@ fn auth(region: Option<&str>, server_id: Option<&str>) -> VaultAuth {
         region: region.map(str::to_owned),
         session: session(region.unwrap_or("us-east-1")),
     }
+}
+
+/// Two identities never share what is cached. Break: leave a field out of `identity` of the method.
+#[test]
+fn every_aws_login_has_a_scope_of_its_own() {
+    let role = Role::new("arn:aws:iam::123456789012:role/app").unwrap();
+    let (own, assumed) = (session("us-east-1"), session("us-east-1").assume(&role).unwrap());
+    let aws = |mount: &str, role: Option<&str>, region: Option<&str>, session: &Arc<Session>| VaultAuth::Aws {
+        mount: mount.into(),
+        role: role.map(str::to_owned),
+        server_id: None,
+        region: region.map(str::to_owned),
+        session: session.clone(),
+    };
+    let all = [
+        aws("a", Some("r"), None, &own),
+        aws("b", Some("r"), None, &own),
+        aws("a", None, None, &own),
+        aws("a", Some("r"), Some("eu-west-1"), &own),
+        aws("a", Some("r"), None, &assumed),
+    ];
+    let count = all.len();
+    let scope = |auth| World::new(auth, FakeTransport::in_order([])).provider.scope().clone();
+    let scopes: std::collections::HashSet<_> = all.into_iter().map(scope).collect();
+    assert_eq!(scopes.len(), count);
 }
 
 /// What Vault and STS check together.

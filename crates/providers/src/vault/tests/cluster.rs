@@ -1,7 +1,15 @@
 //! Several nodes: failover, the index, and what is never asked twice.
 
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lockstep_core::{Limits, Transport};
 use lockstep_testkit::fake::{Node, VaultCluster};
 
+use super::super::cluster::Cluster;
+use super::super::http::{Ask, Http};
+use super::super::index::Index;
 use super::*;
 
 /// A provider that knows these nodes as `vault-0`, `vault-1`, ...
@@ -154,6 +162,40 @@ async fn a_standby_that_is_behind_forwards_when_it_is_asked_to() {
     assert_eq!(requests[2].headers()["x-vault-inconsistent"], "forward-active-node");
     let error = world.current("db/creds/app").await.unwrap_err();
     assert_eq!((error.upstream_status(), cluster.made()), (Some(412), 0), "what makes something is not asked again");
+}
+
+/// A node that is behind and takes its time to say so: 12 s for each answer, or what it is given.
+struct Slow {
+    clock: Arc<ManualClock>,
+    times: Mutex<Vec<Duration>>,
+}
+
+#[async_trait]
+impl Transport for Slow {
+    async fn send(&self, _: http::Request<Bytes>, limits: Limits) -> Result<http::Response<Bytes>, Error> {
+        self.times.lock().unwrap().push(limits.time);
+        self.clock.advance(Duration::from_secs(12).min(limits.time));
+        Ok(http::Response::builder().status(412).body(Bytes::new()).unwrap())
+    }
+}
+
+/// Break: give the second exchange of `Http::ask_node` the time of the first.
+#[tokio::test]
+async fn what_is_forwarded_has_what_is_left_of_its_nodes_time() {
+    let clock = ManualClock::new();
+    let slow = Arc::new(Slow { clock: clock.clone(), times: Mutex::default() });
+    let nodes = ["https://vault-0", "https://vault-1"].map(str::to_owned);
+    let http = Http {
+        cluster: Cluster::new(&nodes, clock.clone()).unwrap(),
+        index: Index::default(),
+        forward_stale: true,
+        namespace: None,
+        members: MAX_MEMBERS,
+        transport: slow.clone(),
+    };
+    http.send(&call(&clock), &Ask::get("kv/data/a")).await.unwrap();
+    // Of 30 s the first of two nodes has 15.
+    assert_eq!(*slow.times.lock().unwrap(), [Duration::from_secs(15), Duration::from_secs(3)]);
 }
 
 /// The index belongs to the cluster: another node is held to it. Break: an index per node.

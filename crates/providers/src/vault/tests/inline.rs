@@ -29,7 +29,7 @@ fn parameters(request: &http::Request<bytes::Bytes>) -> BTreeMap<String, String>
         .collect()
 }
 
-/// Break: any header in `inline::headers`, or read the credential once alone.
+/// Break: any header in `inline::headers`, `set_sensitive` there, or read the credential once alone.
 #[tokio::test]
 async fn each_request_logs_in_by_itself_with_the_credential_of_that_moment() {
     let world = inline(jwt(), |_| kv2("x"));
@@ -44,6 +44,8 @@ async fn each_request_logs_in_by_itself_with_the_credential_of_that_moment() {
         let expected = [("jwt", token), ("role", "app")].map(|(key, value)| (key.to_owned(), value.to_owned()));
         assert_eq!(parameters(&request), BTreeMap::from(expected));
         assert!(!format!("{request:?}").contains("ai4x"), "a sensitive header hides");
+        let who = request.headers().iter().filter(|(name, _)| name.as_str().starts_with("x-vault-inline-auth-"));
+        assert_eq!(who.filter(|(_, value)| value.is_sensitive()).count(), 5, "all of them say who asks");
     }
     assert_eq!(world.transport.count(), 2, "no login of its own, no look-up");
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::super::{Handed, Wrapping};
 use super::*;
 
 const FILE: &str = "/run/credential";
@@ -62,7 +63,7 @@ fn world(auth: VaultAuth, login_path: &'static str, renewal: fn() -> Reply, relo
     world
 }
 
-/// Break: the lock in `Login::token`, or `PAUSE` of it.
+/// Break: the lock in `Login::token`.
 #[tokio::test]
 async fn a_thousand_reads_share_one_login_by_each_method() {
     for (auth, path, field) in methods() {
@@ -187,6 +188,7 @@ fn every_login_of_a_vault_has_a_scope_of_its_own() {
     let all = [
         VaultAuth::Token(env.clone().into()),
         VaultAuth::Token(other.clone().into()),
+        VaultAuth::Token(Handed { from: env.clone(), wrapped: Some(Wrapping::default()) }),
         approle("a", "r"),
         approle("a", "s"),
         approle("b", "r"),

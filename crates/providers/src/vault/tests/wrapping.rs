@@ -87,7 +87,7 @@ async fn requests_that_log_in_by_themselves_open_it_once_too() {
     assert_eq!((world.sent("/unwrap"), world.transport.count()), (1, 51));
 }
 
-/// M1. Break: `Used` in `Opening::run`, or the first row of `UNWRAP`.
+/// M1. Break: `Used` in `Opening::run`, the first row of `UNWRAP`, or the answer of `Secret::read` to a missing variable.
 #[tokio::test]
 async fn m1_a_wrapping_token_that_is_used_up_is_an_alarm_and_is_never_tried_again() {
     for reply in [
@@ -103,7 +103,11 @@ async fn m1_a_wrapping_token_that_is_used_up_is_an_alarm_and_is_never_tried_agai
         let world = world(approle(None), reply, never);
         world.env.set("SECRET_ID", "wrapping-c4n4ry");
         let mut messages = Vec::new();
-        for _ in 0..3 {
+        for round in 0..3 {
+            if round == 2 {
+                // Whoever handed it over has taken it away, and the alarm stays.
+                world.env.unset("SECRET_ID");
+            }
             let error = world.current("kv2/a").await.unwrap_err();
             assert_eq!(error.retry_hint(), Retry::Never, "{error:?}");
             let source = std::error::Error::source(&error).map(ToString::to_string);

@@ -14,6 +14,8 @@ use super::{CLIENT_ID, TENANT, registered};
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The longest that an assertion may live.
 const ASSERTION_SECONDS: f64 = 86_400.0;
+/// How long a token lives.
+const TOKEN_SECONDS: u64 = 3599;
 /// How far the clocks of two hosts may differ.
 const SKEW: f64 = 300.0;
 
@@ -79,11 +81,10 @@ pub(super) fn token(state: &mut State, now: u64, request: &Request<Bytes>) -> Re
     if let Err((number, what)) = shown {
         return refused(401, "invalid_client", number, what);
     }
-    let lifetime = state.token_lifetime;
-    let given = state.give(Token { claims, ..Token::of(CLIENT_ID, resource, now, lifetime) });
+    let given = state.give(Token { claims, ..Token::of(CLIENT_ID, resource, now, TOKEN_SECONDS) });
     answer(
         200,
-        &json!({ "token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": given }),
+        &json!({ "token_type": "Bearer", "expires_in": TOKEN_SECONDS, "ext_expires_in": TOKEN_SECONDS, "access_token": given }),
     )
 }
 

@@ -15,7 +15,6 @@ mod wire;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -160,11 +159,6 @@ impl AzureVault {
     /// No token given so far is accepted any more. IMDS goes on handing out its own.
     pub fn revoke_tokens(&self) {
         locked(&self.state).tokens.values_mut().for_each(|token| token.revoked = true);
-    }
-
-    /// How long new tokens of Entra live.
-    pub fn token_lifetime(&self, lifetime: Duration) {
-        locked(&self.state).token_lifetime = lifetime.as_secs();
     }
 
     /// The secret of the application.

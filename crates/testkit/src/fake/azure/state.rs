@@ -120,7 +120,6 @@ pub(super) struct State {
     pub(super) old_assertions: bool,
     pub(super) system_assigned: bool,
     pub(super) user_assigned: Vec<UserAssigned>,
-    pub(super) token_lifetime: u64,
     pub(super) tokens: BTreeMap<String, Token>,
     /// What IMDS holds on to, by identity and resource.
     pub(super) imds: BTreeMap<String, String>,
@@ -151,7 +150,6 @@ impl State {
             old_assertions: false,
             system_assigned: true,
             user_assigned: Vec::new(),
-            token_lifetime: 3599,
             tokens: BTreeMap::new(),
             imds: BTreeMap::new(),
             used: Vec::new(),

@@ -1,5 +1,7 @@
 //! The fake is strict: what the service refuses, it refuses.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::*;

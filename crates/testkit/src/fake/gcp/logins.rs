@@ -5,7 +5,7 @@ use http::{HeaderValue, Method, Request, Response};
 use lockstep_core::UnixMillis;
 use serde_json::{Value, json};
 
-use super::tokens::{SCOPE, TOKEN_URI};
+use super::tokens::{SCOPE, SECONDS, TOKEN_URI};
 use super::wire::{Refusal, Target, answer, fields};
 use super::{ACCOUNT, AUDIENCE, All, IMPERSONATED};
 
@@ -36,7 +36,7 @@ impl All {
             return Err(Refusal::oauth("invalid_grant", "Invalid JWT: c4n4ry"));
         }
         let (token, _) = self.tokens.give(ACCOUNT, scope, now);
-        Ok(answer(200, &json!({ "access_token": token, "expires_in": self.tokens.seconds, "token_type": "Bearer" })))
+        Ok(answer(200, &json!({ "access_token": token, "expires_in": SECONDS, "token_type": "Bearer" })))
     }
 
     /// RFC 8693: somebody else's token for one of ours.
@@ -68,7 +68,7 @@ impl All {
                 "access_token": token,
                 "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
                 "token_type": "Bearer",
-                "expires_in": self.tokens.seconds,
+                "expires_in": SECONDS,
             }),
         ))
     }

@@ -12,7 +12,7 @@ use super::wire::Refusal;
 /// The largest value in bytes.
 const VALUE_BYTES: usize = 64 << 10;
 /// How many aliases a secret may have.
-pub const ALIAS_LIMIT: usize = 50;
+const ALIAS_LIMIT: usize = 50;
 
 /// The state of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

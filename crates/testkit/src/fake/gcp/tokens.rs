@@ -20,6 +20,8 @@ pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 pub(super) const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 /// The audience of a token that is signed by its own bearer.
 const SELF_AUDIENCE: &str = "https://secretmanager.googleapis.com/";
+/// How long a token lives.
+pub(super) const SECONDS: u64 = 3599;
 /// How far clocks may be apart, in seconds.
 const SKEW: u64 = 300;
 
@@ -32,7 +34,6 @@ struct Given {
 pub(super) struct Tokens {
     given: BTreeMap<String, Given>,
     number: u64,
-    pub(super) seconds: u64,
     pub(super) metadata_scopes: String,
     /// The metadata server gives the same token until shortly before its end.
     pub(super) metadata: Option<(String, UnixMillis)>,
@@ -45,7 +46,6 @@ impl Default for Tokens {
         Self {
             given: BTreeMap::new(),
             number: 0,
-            seconds: 3599,
             metadata_scopes: SCOPE.to_owned(),
             metadata: None,
             subject: "subject-c4n4ry".to_owned(),
@@ -59,7 +59,7 @@ impl Tokens {
     pub(super) fn give(&mut self, subject: &str, scopes: &str, now: UnixMillis) -> (String, UnixMillis) {
         self.number += 1;
         let token = format!("ya29.c4n4ry-{}", self.number);
-        let end = now.plus(Duration::from_secs(self.seconds));
+        let end = now.plus(Duration::from_secs(SECONDS));
         let given = Given { subject: subject.to_owned(), scopes: scopes.to_owned(), end };
         self.given.insert(token.clone(), given);
         (token, end)

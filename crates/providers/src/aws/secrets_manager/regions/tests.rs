@@ -1,8 +1,11 @@
+use std::time::Duration;
+
 use lockstep_core::{Provider as _, SecretName, Selector};
 use serde_json::json;
 
 use super::super::{SecretsManager, SecretsManagerSettings};
 use super::*;
+use crate::aws::Role;
 use crate::aws::fake::{Host, Sent};
 
 const HOME: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db/creds-AbCdEf";
@@ -12,6 +15,14 @@ const ELSEWHERE: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:db
 fn provider(host: &Host, replicas: &[&str]) -> Result<SecretsManager> {
     let replicas = replicas.iter().map(|text| (*text).to_owned()).collect();
     SecretsManager::new(host.session(), &SecretsManagerSettings { replicas, ..SecretsManagerSettings::default() })
+}
+
+/// With the credentials of a role, and a replica.
+fn of_role(host: &Host) -> SecretsManager {
+    let role = Role::new("arn:aws:iam::123456789012:role/app").unwrap();
+    let replicas = vec!["eu-central-1".to_owned()];
+    let settings = SecretsManagerSettings { replicas, ..SecretsManagerSettings::default() };
+    SecretsManager::new(host.session().assume(&role).unwrap(), &settings).unwrap()
 }
 
 fn name(text: &str) -> SecretName {
@@ -139,6 +150,59 @@ async fn all_regions_share_the_time_of_one_call() {
     assert_eq!(times, [Duration::from_millis(2500), Duration::from_secs(5)]);
 }
 
+/// Break: give each region the whole time in `SecretsManager::check`; one that hangs would be the last that is asked.
+#[tokio::test]
+async fn a_check_shares_its_time_among_the_regions_too() {
+    let host = Host::with_keys();
+    let provider = provider(&host, &["eu-central-1", "eu-north-1"]).unwrap();
+    host.script.then_failure(ErrorKind::Timeout).then_failure(ErrorKind::Timeout);
+    host.script.then_error("ResourceNotFoundException", "no");
+    provider.check(&host.call()).await.unwrap();
+    let times: Vec<_> = host.script.sent().iter().map(|sent| sent.time).collect();
+    let second = Duration::from_secs(1);
+    assert_eq!(times, [second * 5 / 3, second * 5 / 2, second * 5]);
+}
+
+/// Break: leave out `logged_in` in `Regions::ask` or in `SecretsManager::check`.
+#[tokio::test]
+async fn a_login_has_the_whole_time_and_no_region_shares_it() {
+    for checks in [false, true] {
+        let host = Host::with_keys();
+        let provider = of_role(&host);
+        host.script.then_role("ROLE", "2026-05-01T11:00:00Z").then_failure(ErrorKind::Timeout).then(200, &answer(HOME));
+        if checks {
+            provider.check(&host.call()).await.unwrap();
+        } else {
+            provider.get(&host.call(), &name("db/creds"), &Selector::Current).await.unwrap();
+        }
+        let times: Vec<_> = host.script.sent().iter().map(|sent| sent.time).collect();
+        let whole = Duration::from_secs(5);
+        assert_eq!(times, [whole, whole / 2, whole], "checks: {checks}");
+    }
+}
+
+/// Break: the arm for logins in `Regions::ask`.
+#[tokio::test]
+async fn a_login_that_ends_while_regions_are_asked_is_no_failure_of_a_region() {
+    let host = Host::with_keys();
+    let provider = of_role(&host);
+    host.script.then_role("ROLE", "2026-05-01T11:00:00Z").then_failure(ErrorKind::Network);
+    host.script.then_sts_error(500, "InternalFailure", "no");
+    let call = host.call();
+    let name = name("db/creds");
+    // The credentials end while the first region is asked.
+    let ends = async {
+        while host.script.sent().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        host.clock.advance_wall(Duration::from_hours(2));
+    };
+    let ((), read) = tokio::join!(biased; ends, provider.get(&call, &name, &Selector::Current));
+    let error = read.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, Some(Operation::Login)));
+    assert_eq!(host.script.sent().len(), 3);
+}
+
 #[tokio::test]
 async fn many_values_descriptions_and_checks_come_from_replicas_too() {
     let host = Host::with_keys();
@@ -167,7 +231,7 @@ async fn many_values_descriptions_and_checks_come_from_replicas_too() {
     assert!(host.script.sent().last().unwrap().uri.contains("eu-central-1"));
 }
 
-/// Break: leave out the arm for logins; each region would log in anew.
+/// Break: leave out `logged_in` and the arm for logins; each region would log in anew.
 #[tokio::test]
 async fn a_failed_login_is_the_same_in_every_region() {
     let host = Host::new(&[("AWS_REGION", "eu-west-1")]);
