@@ -235,7 +235,7 @@ providers = ["vault"]
         "error: lockstep.toml:3:1: `cache.tll`: there is no such key; did you mean `ttl`?",
         "error: lockstep.toml:4:15: `cache.max_entries`: 0 is out of range; write from 1 to 1000000",
         "error: lockstep.toml:6:13: `freshness.on_outage`: `server` is not known; did you mean `serve`?",
-        "error: lockstep.toml:8:11: `listen.address`: 0.0.0.0 is not a loopback address; write `127.0.0.1:2773`",
+        "error: lockstep.toml:8:11: `listen.address`: 0.0.0.0 can be reached from other machines; write `127.0.0.1:2773`, or `allow_remote = true` with `tls`",
     ];
     for verb in [&["config", "check"][..], &["get", "a"], &["serve"], &["list"]] {
         let output = home.run(verb);

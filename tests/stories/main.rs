@@ -25,4 +25,6 @@ mod outbound;
 mod revoked;
 mod rotation;
 mod simulation;
+mod systemd;
+mod tls;
 mod unix_socket;

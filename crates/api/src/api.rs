@@ -134,6 +134,7 @@ impl Api {
             metrics: parts.metrics,
             trace: parts.trace,
             guard: Guard {
+                local: parts.local,
                 token: parts.token,
                 socket_users: parts.socket_users,
                 token_headers: parts.token_headers,

@@ -44,6 +44,9 @@ pub(crate) struct Head<'a> {
     host: Once<'a>,
     /// The token, whichever header brought it.
     token: Once<'a>,
+    /// What only a proxy is sent: an absolute target, CONNECT, Upgrade.
+    proxied: bool,
+    /// A header that a proxy adds.
     forwarded: bool,
     browser: bool,
     /// A body is announced.
@@ -58,6 +61,7 @@ pub(crate) struct Head<'a> {
 
 /// What a guard compares with.
 pub(crate) struct Guard {
+    pub(crate) local: bool,
     pub(crate) token: Option<LocalToken>,
     pub(crate) socket_users: Vec<u32>,
     pub(crate) token_headers: Vec<HeaderName>,
@@ -70,7 +74,7 @@ impl Guard {
     pub(crate) fn read<'a>(&self, parts: &'a Parts) -> Head<'a> {
         let mut head = Head {
             // A target with an authority is meant for a proxy; without one it has no scheme either.
-            forwarded: parts.uri.authority().is_some() || parts.method == Method::CONNECT,
+            proxied: parts.uri.authority().is_some() || parts.method == Method::CONNECT,
             ..Head::default()
         };
         for (name, value) in &parts.headers {
@@ -87,8 +91,9 @@ impl Guard {
                 "x-request-id" => head.request_id.add(bytes),
                 "traceparent" => head.trace.add(bytes),
                 HOPS_HEADER => head.hops.add(bytes),
-                // Whatever a proxy adds, and what would make this connection another protocol's.
-                "forwarded" | "via" | "x-real-ip" | "upgrade" => head.forwarded = true,
+                // It would make this connection another protocol's.
+                "upgrade" => head.proxied = true,
+                "forwarded" | "via" | "x-real-ip" => head.forwarded = true,
                 other => {
                     head.forwarded |= other.starts_with("x-forwarded-") || self.forwarded_headers.contains(name);
                 }
@@ -102,7 +107,7 @@ impl Guard {
         if peer.crowded && !is_ping {
             return Err(Refusal::Crowded);
         }
-        if head.forwarded {
+        if head.proxied || (self.local && head.forwarded) {
             return Err(Refusal::Forwarded);
         }
         if !head.host.one().is_some_and(|host| self.allows_host(host)) {

@@ -30,6 +30,9 @@ pub struct ApiParts {
     pub socket_users: Vec<u32>,
     /// Headers that carry the token, besides `Authorization: Bearer`.
     pub token_headers: Vec<HeaderName>,
+    /// Whether only callers of this machine are to be answered: what was passed on to it is refused. Where others call too,
+    /// forwarding headers are ignored; a proxy's absolute target, CONNECT and Upgrade are refused everywhere.
+    pub local: bool,
     /// Headers that show that a request was passed on, besides `Forwarded`, `X-Forwarded-*`, `X-Real-IP` and `Via`.
     pub forwarded_headers: Vec<HeaderName>,
     /// Names and addresses that may stand in `Host`, without a port; a request for another one is refused.

@@ -93,17 +93,35 @@ impl Checks<'_> {
 
     fn listen(&mut self, settings: &Settings) {
         let listen = &settings.listen;
-        if listen.allow_remote {
-            self.wrong(
-                "listen.allow_remote",
-                "listening beyond this machine needs TLS, which this build does not have; remove it, and put a proxy \
-                 that speaks TLS on the same machine",
-            );
-        } else if !listen.address.ip().is_loopback() {
+        let remote = !listen.address.ip().to_canonical().is_loopback();
+        if remote && !listen.allow_remote {
             let port = listen.address.port();
-            let message = format!("{} is not a loopback address; write `127.0.0.1:{port}`", listen.address.ip());
+            let message = format!(
+                "{} can be reached from other machines; write `127.0.0.1:{port}`, or `allow_remote = true` with `tls`",
+                listen.address.ip()
+            );
             self.wrong("listen.address", message);
         }
+        match (&listen.tls, &listen.unix_socket) {
+            (None, None) if listen.allow_remote => {
+                let message =
+                    "listening beyond this machine needs TLS; write `tls = { cert_file = \"…\", key_file = \"…\" }`";
+                self.wrong("listen.allow_remote", message);
+            }
+            (Some(_), Some(_)) => {
+                self.wrong("listen.tls", "a Unix socket needs no TLS; remove this, or `unix_socket`");
+            }
+            (Some(tls), None) if tls.require_client_cert && tls.client_ca_file.is_none() => {
+                let message = "nobody's certificate is trusted; write `client_ca_file` too, or remove this";
+                self.wrong("listen.tls.require_client_cert", message);
+            }
+            _ => {}
+        }
+        if listen.allow_remote && listen.allowed_hosts.is_empty() {
+            let message = "name the hosts that callers ask for; write for example `[\"lockstep.internal\"]`";
+            self.wrong("listen.allowed_hosts", message);
+        }
+        self.number("listen.max_streams", listen.max_streams, 1, 1000);
         self.number("listen.max_connections", listen.max_connections, 1, 10_000);
         self.size("listen.max_header_bytes", listen.max_header_bytes, 1 << 10, 1 << 20);
         self.size("listen.max_body_bytes", listen.max_body_bytes, 0, 16 << 20);

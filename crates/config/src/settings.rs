@@ -33,7 +33,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::cache::{Cache, Freshness, Journal};
-pub use self::host::{Audit, AuditHits, AuditSinkKind, Auth, Aws, Listen, Log, LogFormat, LogLevel, Metrics, Trace};
+pub use self::host::{
+    Audit, AuditHits, AuditSinkKind, Auth, Aws, Listen, ListenTls, Log, LogFormat, LogLevel, Metrics, Trace,
+};
 pub use self::provider::{
     Addresses, AwsExternalId, AwsLogin, AwsParameterStore, AwsRole, AwsSecretsManager, AzureAuth,
     AzureClientCertificate, AzureClientSecret, AzureCloud, AzureKeyVault, AzureManagedIdentity, AzureWorkloadIdentity,

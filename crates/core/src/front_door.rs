@@ -15,6 +15,9 @@ pub struct Peer {
     pub address: Option<Arc<str>>,
     /// The user at the other end of a Unix socket, as the kernel says.
     pub uid: Option<u32>,
+    /// The certificate that the other end has shown in TLS (DER, its own one alone), verified up to a root that the
+    /// listener trusts.
+    pub certificate: Option<Arc<[u8]>>,
     /// The listener holds more connections than its cap: answer 429. The connection closes after it.
     pub crowded: bool,
 }

@@ -36,4 +36,5 @@ pub use self::random::OsRandom;
 pub use self::sign::RingSigner;
 pub use self::signal::StopSignals;
 pub use self::spawn::TokioSpawn;
+pub use self::tls::{ServerTls, ServerTlsSettings};
 pub use self::transport::{HttpTransports, TransportSettings, local_transport};

@@ -6,6 +6,7 @@
 
 mod accept;
 mod connection;
+mod multiplexed;
 mod socket;
 mod ticks;
 mod watch;
@@ -43,6 +44,8 @@ pub struct ListenerSettings {
     pub idle_timeout: Duration,
     /// How long requests may go on after the listener was told to stop.
     pub drain_timeout: Duration,
+    /// Requests that one connection may have under way at once, where it speaks HTTP/2.
+    pub max_streams: u32,
     /// Whether addresses other than loopback may be bound.
     pub allow_remote: bool,
 }
@@ -61,6 +64,7 @@ impl Default for ListenerSettings {
             write_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_mins(1),
             drain_timeout: Duration::from_secs(5),
+            max_streams: 100,
             allow_remote: false,
         }
     }
@@ -107,3 +111,7 @@ impl fmt::Debug for Listener {
 #[cfg(test)]
 #[path = "listener/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "listener/tests_tls.rs"]
+mod tests_tls;

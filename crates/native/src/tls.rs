@@ -1,7 +1,10 @@
-//! One TLS profile: whom we trust, and what we show. ring is chosen by name; nothing reads the system's root store, which
-//! costs 3 to 36 ms per client.
+//! TLS: whom we trust, and what we show, as a client ([`client_config`]) and as a server ([`ServerTls`]). ring is chosen by
+//! name; nothing reads the system's root store, which costs 3 to 36 ms per client.
 
+#[cfg(test)]
+pub(crate) mod authority;
 mod crypto;
+mod server;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +14,8 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
+
+pub use self::server::{ServerTls, ServerTlsSettings};
 
 /// The largest PEM file that is read: the whole Mozilla bundle is 250 KB.
 const MAX_PEM_BYTES: usize = 4 << 20;

@@ -28,7 +28,7 @@ pub use self::clock::ManualClock;
 pub use self::elsewhere::{ELSEWHERE, assert_only, elsewhere_than};
 pub use self::host::{TestBindings, TestEnv, TestExec, TestFiles, TestRandom, TestSigner};
 #[cfg(feature = "native")]
-pub use self::keys::{RSA_KEY, client_certificate, rsa_public_key};
+pub use self::keys::{RSA_KEY, client_certificate, rsa_public_key, server_certificate};
 #[cfg(feature = "native")]
 pub use self::runtime::{TokioSpawn, call};
 #[cfg(feature = "native")]

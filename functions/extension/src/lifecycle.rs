@@ -93,6 +93,10 @@ pub(crate) fn start(host: Host, config: Config) -> Result<Started> {
 
 fn bind(config: &Config) -> Result<Listener> {
     let listen = &config.settings().listen;
+    if listen.tls.is_some() || listen.allow_remote {
+        let message = "the extension answers its own function alone; leave `listen.tls` and `listen.allow_remote` out";
+        return Err(Error::new(ErrorKind::Config, message));
+    }
     match &listen.unix_socket {
         Some(path) => Listener::bind_unix(&config.path(path), listener_settings(listen)),
         None => Listener::bind(listen.address, listener_settings(listen)),

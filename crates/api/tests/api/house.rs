@@ -230,6 +230,7 @@ fn assemble(freshness: Option<FreshnessSettings>, change: impl FnOnce(&mut ApiPa
         token: Some(LocalToken::load(&[origin], &*env, &*TestFiles::new(), &*random).unwrap()),
         socket_users: vec![1000],
         token_headers: ApiParts::default_token_headers(),
+        local: true,
         forwarded_headers: Vec::new(),
         allowed_hosts: ApiParts::default_hosts(),
         limits: ApiLimits::default(),

@@ -132,7 +132,23 @@ async fn l3_forwarded_headers_are_refused_before_the_token_is_looked_at() {
     }
 }
 
-/// Break: either half of `forwarded` at the top of `Guard::read`.
+/// Where not only this machine calls, a proxy may stand in front: what it adds is ignored, and the peer is still the
+/// socket's. Break: `self.local` in `check_origin`, or take an address out of a header.
+#[tokio::test]
+async fn m5_beyond_this_machine_forwarding_headers_are_ignored_and_never_believed() {
+    let peer = Peer { address: Some("192.0.2.7:5000".into()), ..Peer::default() };
+    for header in [("x-forwarded-for", "1.2.3.4"), ("forwarded", "for=1.2.3.4"), ("x-real-ip", "1.2.3.4"), ("via", "1")]
+    {
+        let house = build(|parts| parts.local = false);
+        let said = house.send_from(&peer, with(request(Method::GET, "/api/v1/secrets/db/creds"), &[header])).await;
+        assert_eq!(said.status, 200, "{header:?}");
+        assert_eq!(house.audit()[0].peer.as_deref(), Some("192.0.2.7:5000"));
+        let upgrade = with(request(Method::GET, "/api/v1/secrets/db/creds"), &[("upgrade", "h2c")]);
+        assert_eq!(house.send_from(&peer, upgrade).await.status, 400);
+    }
+}
+
+/// Break: either half of `proxied` at the top of `Guard::read`.
 #[tokio::test]
 async fn l3_proxy_targets_are_refused() {
     for (method, target) in [

@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use lockstep_config::{Assembly, Config, Endpoint, settings};
 use lockstep_core::Call;
-use lockstep_native::{Listener, ListenerSettings, LogLevel, StopSignals, TokioSpawn};
+use lockstep_native::{Listener, ListenerSettings, LogLevel, ServerTls, ServerTlsSettings, StopSignals, TokioSpawn};
+use sd_notify::NotifyState;
 use serde_json::json;
 
 use crate::arguments::Everywhere;
@@ -15,6 +16,8 @@ use crate::failure::Failure;
 use crate::host::Host;
 use crate::output::Output;
 
+/// How often the files of `listen.tls` are looked at.
+const TLS_LOOK: Duration = Duration::from_secs(1);
 /// How long a call of the process's own may take: a prefetch, an append to the journal, the end of leases.
 const OWN_CALL: Duration = Duration::from_secs(30);
 
@@ -30,6 +33,7 @@ pub(crate) async fn run(
     let ports = host.ports(&config, output.json)?;
     let assembly = config.assemble(&ports)?;
     let endpoint = config.endpoint(&ports, &assembly)?;
+    let tls = tls(&config, host)?;
     let listener = bind(&config, listen)?;
     if let Some(journal) = config.settings().freshness.journal {
         let bound = config.settings().freshness.max_staleness;
@@ -39,7 +43,55 @@ pub(crate) async fn run(
         tracing::warn!("{warning}");
     }
     announce(&listener, &config, &endpoint, output)?;
-    serve(host, &config, assembly, endpoint, listener, &mut signals).await
+    serve(host, &config, assembly, endpoint, Front { listener, tls }, &mut signals).await
+}
+
+/// Where callers come in.
+pub(super) struct Front {
+    pub(super) listener: Listener,
+    pub(super) tls: Option<Arc<ServerTls>>,
+}
+
+/// What callers are shown, when they are to be shown anything.
+fn tls(config: &Config, host: &Host) -> Result<Option<Arc<ServerTls>>, Failure> {
+    let Some(tls) = &config.settings().listen.tls else { return Ok(None) };
+    let settings = ServerTlsSettings {
+        certificate: config.path(&tls.cert_file),
+        key: config.path(&tls.key_file),
+        client_ca: tls.client_ca_file.as_deref().map(|path| config.path(path)),
+        client_required: tls.require_client_cert,
+    };
+    Ok(Some(Arc::new(ServerTls::load(Arc::clone(&host.files), settings)?)))
+}
+
+/// Takes over what replaces the files of `listen.tls`, for ever.
+async fn renew(tls: Option<&ServerTls>, host: &Host) {
+    let Some(tls) = tls else { return std::future::pending().await };
+    let mut failing = false;
+    loop {
+        host.clock.sleep(TLS_LOOK).await;
+        match tls.refresh() {
+            Ok(changed) => {
+                if changed {
+                    tracing::info!("the certificate was replaced; new connections are shown the new one");
+                }
+                failing = false;
+            }
+            // Mostly one file was replaced and the other not yet.
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(reason = %error, "the certificate can't be replaced; the old one is shown until it can");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Tells systemd, where it has started us. Nothing depends on it.
+fn tell_systemd(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(reason = %error.kind(), "can't tell systemd how far we are");
+    }
 }
 
 /// Binds what is configured, or the address of the command line.
@@ -64,6 +116,8 @@ fn listener_settings(listen: &settings::Listen) -> ListenerSettings {
         write_timeout: listen.write_timeout.get(),
         idle_timeout: listen.idle_timeout.get(),
         drain_timeout: listen.stop_timeout.get(),
+        max_streams: listen.max_streams,
+        allow_remote: listen.allow_remote,
         ..ListenerSettings::default()
     }
 }
@@ -74,7 +128,8 @@ fn announce(listener: &Listener, config: &Config, endpoint: &Endpoint, output: O
         (None, Some(path)) => format!("unix:{}", config.path(path).display()),
         (None, None) => String::new(),
     };
-    let shown = if place.starts_with("unix:") { place.clone() } else { format!("http://{place}") };
+    let scheme = if config.settings().listen.tls.is_some() { "https" } else { "http" };
+    let shown = if place.starts_with("unix:") { place.clone() } else { format!("{scheme}://{place}") };
     let json_log = config.settings().log.format == settings::LogFormat::Json;
     if json_log {
         tracing::info!(address = %shown, token = %endpoint.token, "listening");
@@ -96,7 +151,7 @@ pub(super) async fn serve(
     config: &Config,
     assembly: Assembly,
     endpoint: Endpoint,
-    listener: Listener,
+    front: Front,
     signals: &mut StopSignals,
 ) -> Result<(), Failure> {
     let Assembly { resolver, watch, prefetch, audit_flush, .. } = assembly;
@@ -114,11 +169,22 @@ pub(super) async fn serve(
     };
     let stop = async {
         let signal = signals.next().await;
+        tell_systemd(NotifyState::Stopping);
         tracing::info!(signal, "stopping");
     };
+    let Front { listener, tls } = front;
+    let renewing = renew(tls.as_deref(), host);
+    let endpoint = Arc::new(endpoint);
+    let answering = async {
+        match &tls {
+            Some(tls) => listener.serve_tls(endpoint, Arc::clone(tls), stop).await,
+            None => listener.serve(endpoint, stop).await,
+        }
+    };
+    tell_systemd(NotifyState::Ready);
     tokio::select! {
-        result = listener.serve(Arc::new(endpoint), stop) => result?,
-        _ = async { tokio::join!(watching, flushing) } => {}
+        result = answering => result?,
+        _ = async { tokio::join!(watching, flushing, renewing) } => {}
     }
     let stop_timeout = config.settings().listen.stop_timeout.get();
     resolver.shutdown(&host.call(stop_timeout)).await;

@@ -44,6 +44,7 @@ impl Config {
             token: Some(local_token),
             socket_users: settings.listen.socket_users.clone(),
             token_headers: token_headers.collect(),
+            local: !settings.listen.allow_remote,
             forwarded_headers: Vec::new(),
             allowed_hosts,
             limits: ApiLimits {

@@ -16,7 +16,7 @@ use crate::units::{Period, Size};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Listen {
-    /// Address and port. Loopback only: this build has no TLS to listen with. Port 0 takes a free one.
+    /// Address and port. Loopback only, unless `allow_remote` is on. Port 0 takes a free one.
     pub address: SocketAddr,
     /// Listens on this Unix socket instead; callers are told apart by the user that the kernel names.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,10 +29,16 @@ pub struct Listen {
     pub socket_users: Vec<u32>,
     /// Names that may stand in the `Host` header, without a port, besides `127.0.0.1`, `[::1]` and `localhost`.
     pub allowed_hosts: Vec<String>,
-    /// Listening beyond this machine needs TLS, which this build does not have; `true` is refused.
+    /// Lets `address` be one that other machines reach. It needs `tls`, and `allowed_hosts` with the names that callers
+    /// use. Forwarding headers are ignored then and not refused.
     pub allow_remote: bool,
+    /// Answers over TLS, HTTP/2 and HTTP/1.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ListenTls>,
     /// Connections at the same time, from 1 to 10000; more are answered 429.
     pub max_connections: u32,
+    /// Requests that one HTTP/2 connection may have under way, from 1 to 1000.
+    pub max_streams: u32,
     /// Bytes of a request's head, from 1KiB to 1MiB.
     pub max_header_bytes: Size,
     /// Bytes of a request's body, at most 16MiB.
@@ -62,7 +68,9 @@ impl Default for Listen {
             socket_users: Vec::new(),
             allowed_hosts: Vec::new(),
             allow_remote: false,
+            tls: None,
             max_connections: 800,
+            max_streams: 100,
             max_header_bytes: Size::of(16 << 10),
             max_body_bytes: Size::of(256 << 10),
             header_timeout: Period::of(Duration::from_secs(5)),
@@ -74,6 +82,23 @@ impl Default for Listen {
             max_batch_items: 100,
         }
     }
+}
+
+/// `[listen.tls]`: TLS 1.2 and 1.3. The files are looked at each second, and what changed is used for new connections.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListenTls {
+    /// The certificate as a PEM file, with those between it and its root.
+    pub cert_file: PathBuf,
+    /// Its key as a PEM file.
+    pub key_file: PathBuf,
+    /// A PEM file of roots: callers may show a certificate of one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ca_file: Option<PathBuf>,
+    /// Turns callers without such a certificate away in the handshake, `/health/*` included.
+    #[serde(default)]
+    pub require_client_cert: bool,
 }
 
 /// `[aws]`: the surface that is compatible with AWS's Lambda extension and agent.

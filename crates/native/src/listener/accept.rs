@@ -1,21 +1,26 @@
 //! The loop that accepts connections, counts them, and sweeps those which take too long.
 
+use std::future::{Ready, ready};
 use std::io;
 use std::os::fd::AsFd;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use lockstep_core::{Error, ErrorKind, FrontDoor, Peer, Result};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
+use super::connection::Session;
 use super::socket::Socket;
 use super::ticks::Ticks;
 use super::watch::{Crowd, Patience, Watch, Wish};
-use super::{Listener, ListenerSettings, connection};
+use super::{Listener, ListenerSettings, connection, multiplexed};
 use crate::tally::{Count, Tally};
+use crate::tls::ServerTls;
 
 /// The pause after an accept that failed for want of file descriptors: until somebody closes one, it fails again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -45,41 +50,131 @@ impl Listener {
         hall.drain().await;
         Ok(())
     }
+
+    /// The same with TLS, for HTTP/1.1 and HTTP/2.
+    ///
+    /// # Errors
+    /// `Internal` when the socket can't be put on the runtime; `Config` for a Unix socket, which nobody can listen in on.
+    pub async fn serve_tls<D: FrontDoor>(
+        self,
+        door: Arc<D>,
+        tls: Arc<ServerTls>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<()> {
+        let failed = |error: io::Error| {
+            Error::new(ErrorKind::Internal, "the runtime does not take the listening socket").because(error)
+        };
+        let mut hall = Hall::new(door, self.settings).map_err(failed)?;
+        let Socket::Tcp(socket) = self.socket else {
+            return Err(Error::new(ErrorKind::Config, "a Unix socket needs no TLS; leave `listen.tls` out"));
+        };
+        let arrivals = Encrypted { socket: TcpListener::from_std(socket).map_err(failed)?, tls };
+        hall.accept(&arrivals, stop).await;
+        drop(arrivals);
+        hall.drain().await;
+        Ok(())
+    }
 }
 
 /// Where connections come from.
 trait Arrivals {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// A connection that has yet to shake hands.
+    type Arriving: Future<Output = io::Result<Arrived<Self::Stream>>> + Send + 'static;
 
     /// The next connection; `None` for one that must not be answered.
-    async fn next(&self) -> io::Result<Option<(Self::Stream, Peer)>>;
+    async fn next(&self) -> io::Result<Option<(Self::Arriving, Peer)>>;
+
+    /// Serves a connection in the protocol that it speaks. It is here so that a program with no TLS to listen with has no
+    /// HTTP/2 in it either: 400 KB.
+    fn serve<D: FrontDoor>(
+        arrived: Arrived<Self::Stream>,
+        session: Session<D>,
+        protocols: Protocols,
+    ) -> impl Future<Output = ()> + Send {
+        async move { connection::run(&protocols.http1, arrived.stream, session).await }
+    }
+}
+
+/// What the protocols of all connections are set to.
+#[derive(Clone)]
+struct Protocols {
+    http1: Arc<http1::Builder>,
+    settings: Arc<ListenerSettings>,
+}
+
+/// A connection that can be spoken on.
+struct Arrived<S> {
+    stream: S,
+    certificate: Option<Arc<[u8]>>,
+    http2: bool,
+}
+
+impl<S> Arrived<S> {
+    fn plain(stream: S) -> Ready<io::Result<Self>> {
+        ready(Ok(Self { stream, certificate: None, http2: false }))
+    }
 }
 
 impl Arrivals for TcpListener {
-    type Stream = tokio::net::TcpStream;
+    type Stream = TcpStream;
+    type Arriving = Ready<io::Result<Arrived<TcpStream>>>;
 
-    async fn next(&self) -> io::Result<Option<(Self::Stream, Peer)>> {
+    async fn next(&self) -> io::Result<Option<(Self::Arriving, Peer)>> {
         let (stream, address) = self.accept().await?;
-        Ok(Some((stream, Peer { address: Some(address.to_string().into()), ..Peer::default() })))
+        Ok(Some((Arrived::plain(stream), Peer { address: Some(address.to_string().into()), ..Peer::default() })))
     }
 }
 
 impl Arrivals for UnixListener {
-    type Stream = tokio::net::UnixStream;
+    type Stream = UnixStream;
+    type Arriving = Ready<io::Result<Arrived<UnixStream>>>;
 
-    async fn next(&self) -> io::Result<Option<(Self::Stream, Peer)>> {
+    async fn next(&self) -> io::Result<Option<(Self::Arriving, Peer)>> {
         let (stream, _) = self.accept().await?;
         let uid = rustix::net::sockopt::socket_peercred(stream.as_fd())?.uid.as_raw();
         let welcome = uid == 0 || uid == rustix::process::geteuid().as_raw();
-        Ok(welcome.then(|| (stream, Peer { uid: Some(uid), ..Peer::default() })))
+        Ok(welcome.then(|| (Arrived::plain(stream), Peer { uid: Some(uid), ..Peer::default() })))
+    }
+}
+
+/// TCP with TLS. The handshake belongs to the connection's own task: who is slow in it holds up nobody.
+struct Encrypted {
+    socket: TcpListener,
+    tls: Arc<ServerTls>,
+}
+
+impl Arrivals for Encrypted {
+    type Stream = TlsStream<TcpStream>;
+    type Arriving = Pin<Box<dyn Future<Output = io::Result<Arrived<TlsStream<TcpStream>>>> + Send>>;
+
+    async fn next(&self) -> io::Result<Option<(Self::Arriving, Peer)>> {
+        let (stream, address) = self.socket.accept().await?;
+        let shaking = TlsAcceptor::from(self.tls.config()).accept(stream);
+        let arriving = async move {
+            let stream = shaking.await?;
+            let (_, session) = stream.get_ref();
+            let certificate =
+                session.peer_certificates().and_then(|chain| chain.first()).map(|own| own.as_ref().into());
+            let http2 = session.alpn_protocol() == Some(b"h2");
+            Ok(Arrived { stream, certificate, http2 })
+        };
+        Ok(Some((Box::pin(arriving), Peer { address: Some(address.to_string().into()), ..Peer::default() })))
+    }
+
+    async fn serve<D: FrontDoor>(arrived: Arrived<Self::Stream>, session: Session<D>, protocols: Protocols) {
+        if arrived.http2 {
+            multiplexed::run(&protocols.settings, arrived.stream, session).await;
+        } else {
+            connection::run(&protocols.http1, arrived.stream, session).await;
+        }
     }
 }
 
 /// The open connections and what they share.
 struct Hall<D> {
     door: Arc<D>,
-    settings: ListenerSettings,
-    http: Arc<http1::Builder>,
+    protocols: Protocols,
     patience: Patience,
     ticks: Ticks,
     crowd: Crowd,
@@ -100,10 +195,11 @@ impl Drop for Place {
 
 impl<D: FrontDoor> Hall<D> {
     fn new(door: Arc<D>, settings: ListenerSettings) -> io::Result<Self> {
-        let http = Arc::new(connection::protocol(settings.max_header_bytes));
+        let http1 = Arc::new(connection::protocol(settings.max_header_bytes));
         let patience = Patience::new(&settings);
         let ticks = Ticks::new(patience.tick)?;
-        Ok(Self { door, settings, http, patience, ticks, crowd: Crowd::default(), open: Tally::default() })
+        let protocols = Protocols { http1, settings: Arc::new(settings) };
+        Ok(Self { door, protocols, patience, ticks, crowd: Crowd::default(), open: Tally::default() })
     }
 
     async fn accept<A: Arrivals>(&mut self, arrivals: &A, stop: impl Future<Output = ()>) {
@@ -114,7 +210,7 @@ impl<D: FrontDoor> Hall<D> {
                 () = &mut stop => return,
                 () = self.ticks.next() => self.sweep(),
                 arrival = arrivals.next() => match arrival {
-                    Ok(Some((stream, peer))) => self.admit(stream, peer),
+                    Ok(Some((arriving, peer))) => self.admit::<A>(arriving, peer),
                     Ok(None) => tracing::warn!("a caller of another user was turned away from the Unix socket"),
                     // The client gave up before we came to it.
                     Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -128,29 +224,29 @@ impl<D: FrontDoor> Hall<D> {
     }
 
     fn sweep(&mut self) {
-        let crowded = self.open.count() >= self.settings.max_connections;
+        let crowded = self.open.count() >= self.protocols.settings.max_connections;
         self.crowd.sweep(&self.patience, crowded);
         self.ticks.beat(!self.crowd.is_empty());
     }
 
     #[expect(clippy::disallowed_methods, reason = "a connection is the listener's own task, not a request's")]
-    fn admit<S>(&mut self, stream: S, mut peer: Peer)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    fn admit<A: Arrivals>(&mut self, arriving: A::Arriving, mut peer: Peer) {
         let before = self.open.count();
-        if before >= self.settings.max_connections.saturating_add(self.settings.overflow) {
+        if before >= self.protocols.settings.max_connections.saturating_add(self.protocols.settings.overflow) {
             return;
         }
-        peer.crowded = before >= self.settings.max_connections;
+        peer.crowded = before >= self.protocols.settings.max_connections;
         let watch = Arc::new(Watch::new());
         let place = Place { watch: Arc::clone(&watch), _count: self.open.enter() };
         self.crowd.add(Arc::clone(&watch));
         self.ticks.beat(true);
-        let (http, door, most) = (Arc::clone(&self.http), Arc::clone(&self.door), self.settings.max_body_bytes);
+        let (door, protocols) = (Arc::clone(&self.door), self.protocols.clone());
         tokio::spawn(async move {
-            let _place = place;
-            connection::run(&http, stream, door, peer, watch, most).await;
+            let place = place;
+            let Some(Ok(arrived)) = connection::unless_ended(&place.watch, arriving).await else { return };
+            peer.certificate.clone_from(&arrived.certificate);
+            let max_body_bytes = protocols.settings.max_body_bytes;
+            A::serve(arrived, Session { door, peer, watch, max_body_bytes }, protocols).await;
         });
     }
 
@@ -158,7 +254,7 @@ impl<D: FrontDoor> Hall<D> {
     #[expect(clippy::disallowed_methods, reason = "the end of the listener waits by tokio's timer")]
     async fn drain(&self) {
         self.crowd.ask(Wish::Finish);
-        let limit = self.settings.drain_timeout;
+        let limit = self.protocols.settings.drain_timeout;
         let left = tokio::time::timeout(limit, self.open.none()).await.is_err();
         if left {
             tracing::warn!("requests were cut off at the end of the drain time");

@@ -33,29 +33,39 @@ pub(super) fn protocol(max_header_bytes: usize) -> http1::Builder {
 }
 
 /// What the requests of one connection share.
-struct Session<D> {
-    door: Arc<D>,
-    peer: Peer,
-    watch: Arc<Watch>,
-    max_body_bytes: usize,
+pub(super) struct Session<D> {
+    pub(super) door: Arc<D>,
+    pub(super) peer: Peer,
+    pub(super) watch: Arc<Watch>,
+    pub(super) max_body_bytes: usize,
+}
+
+/// Waits for what comes before the first request; `None` when the sweeper, or the end of the listener, was sooner.
+pub(super) async fn unless_ended<T>(watch: &Watch, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        watch.register(cx);
+        if watch.wish() == Wish::GoOn { work.as_mut().poll(cx).map(Some) } else { Poll::Ready(None) }
+    })
+    .await
 }
 
 /// Serves a connection to its end. A failing client is not an error of ours: there is nothing to report.
-pub(super) async fn run<D, S>(
-    http: &http1::Builder,
-    stream: S,
-    door: Arc<D>,
-    peer: Peer,
-    watch: Arc<Watch>,
-    max_body_bytes: usize,
-) where
+pub(super) async fn run<D, S>(http: &http1::Builder, stream: S, session: Session<D>)
+where
     D: FrontDoor,
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let watch = Arc::clone(&session.watch);
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
-    let session = Arc::new(Session { door, peer, watch: Arc::clone(&watch), max_body_bytes });
+    let session = Arc::new(session);
     let service = service_fn(move |request| session.respond(request));
-    let mut connection = pin!(http.serve_connection(io, service));
+    let connection = pin!(http.serve_connection(io, service));
+    to_its_end(&watch, connection, http1::Connection::graceful_shutdown).await;
+}
+
+/// Polls a connection until it ends, or until it is wished away.
+pub(super) async fn to_its_end<C: Future>(watch: &Watch, mut connection: Pin<&mut C>, finish: impl Fn(Pin<&mut C>)) {
     let mut finishing = false;
     poll_fn(|cx| {
         watch.register(cx);
@@ -65,7 +75,7 @@ pub(super) async fn run<D, S>(
             Wish::Finish if finishing => {}
             Wish::Finish => {
                 finishing = true;
-                connection.as_mut().graceful_shutdown();
+                finish(connection.as_mut());
             }
         }
         connection.as_mut().poll(cx).map(drop)
@@ -74,8 +84,8 @@ pub(super) async fn run<D, S>(
 }
 
 /// What hyper waits for: an answer that is there, or the work that leads to one.
-type Reply = Either<Ready<Answered>, Pin<Box<dyn Future<Output = Answered> + Send>>>;
-type Answered = Result<Response<Full<Bytes>>, Infallible>;
+pub(super) type Reply = Either<Ready<Answered>, Pin<Box<dyn Future<Output = Answered> + Send>>>;
+pub(super) type Answered = Result<Response<Full<Bytes>>, Infallible>;
 
 impl<D: FrontDoor> Session<D> {
     fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
@@ -125,7 +135,7 @@ impl<D: FrontDoor> Session<D> {
     }
 
     /// The whole body, or the answer that refuses it.
-    async fn read(&self, mut body: Incoming) -> Result<Bytes, Response<Bytes>> {
+    pub(super) async fn read(&self, mut body: Incoming) -> Result<Bytes, Response<Bytes>> {
         let too_large = || refusal(StatusCode::PAYLOAD_TOO_LARGE, "too_large");
         if body.size_hint().lower() > self.max_body_bytes as u64 {
             return Err(too_large());
@@ -145,12 +155,12 @@ impl<D: FrontDoor> Session<D> {
     }
 }
 
-fn panicked() -> Response<Bytes> {
+pub(super) fn panicked() -> Response<Bytes> {
     refusal(StatusCode::INTERNAL_SERVER_ERROR, "internal")
 }
 
 /// An answer that the listener gives by itself: a problem document without any detail.
-fn refusal(status: StatusCode, code: &str) -> Response<Bytes> {
+pub(super) fn refusal(status: StatusCode, code: &str) -> Response<Bytes> {
     let title = status.canonical_reason().unwrap_or_default();
     let body = format!(r#"{{"type":"about:blank","title":"{title}","status":{},"code":"{code}"}}"#, status.as_u16());
     let mut answer = Response::new(Bytes::from(body));

@@ -89,8 +89,13 @@ impl Watch {
 
     /// The next request's turn.
     fn rest(&self) {
+        self.turn(Phase::Idle);
+    }
+
+    /// Another request's turn, in this phase.
+    pub(super) fn turn(&self, phase: Phase) {
         let request = self.state.load(Ordering::Relaxed) / PHASES;
-        self.state.store((request + 1) * PHASES + Phase::Idle as u64, Ordering::Relaxed);
+        self.state.store((request + 1) * PHASES + phase as u64, Ordering::Relaxed);
     }
 
     pub(super) fn is_in(&self, phase: Phase) -> bool {

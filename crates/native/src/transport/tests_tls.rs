@@ -1,55 +1,16 @@
 //! TLS against a server with a root of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lockstep_core::FileContent;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::*;
-
-/// A root, and what it signs, as files.
-struct Authority {
-    folder: tempfile::TempDir,
-    issuer: Issuer<'static, KeyPair>,
-    root: CertificateDer<'static>,
-}
+use crate::tls::authority::Authority;
 
 impl Authority {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Roots of the same name would be told apart by their signatures only.
-        let name = folder.path().file_name().unwrap().to_string_lossy().into_owned();
-        params.distinguished_name.push(DnType::CommonName, name);
-        let certificate = params.self_signed(&key).unwrap();
-        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
-        Self { folder, root: certificate.der().clone(), issuer: Issuer::new(params, key) }
-    }
-
-    fn ca_file(&self) -> Box<Path> {
-        self.folder.path().join("ca.pem").into()
-    }
-
-    /// A certificate for this host name, and its key.
-    fn sign(&self, host: &str) -> (rcgen::Certificate, KeyPair) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
-        (params.signed_by(&key, &self.issuer).unwrap(), key)
-    }
-
-    fn client_files(&self) -> (Box<Path>, Box<Path>) {
-        let (certificate, key) = self.sign("client");
-        let paths: (PathBuf, PathBuf) = (self.folder.path().join("client.pem"), self.folder.path().join("client.key"));
-        std::fs::write(&paths.0, certificate.pem()).unwrap();
-        std::fs::write(&paths.1, key.serialize_pem()).unwrap();
-        (paths.0.into(), paths.1.into())
-    }
-
     /// A server with a certificate for this host; it answers `value` to each request. Says its port.
     fn serve(&self, host: &str, ask_client: bool) -> u16 {
         let (certificate, key) = self.sign(host);
@@ -161,7 +122,7 @@ fn bad_files_say_what_is_wrong_with_them_and_quote_nothing() {
     let path = |name: &str| -> Box<Path> { authority.folder.path().join(name).into() };
     std::fs::write(path("bad.pem"), "-----BEGIN CERTIFICATE-----\ncanary!\n-----END CERTIFICATE-----\n").unwrap();
     std::fs::write(path("empty.pem"), "canary").unwrap();
-    std::fs::write(path("other.key"), KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    std::fs::write(path("other.key"), rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
     let roots = |file: &str| TlsProfile { ca: Some(Pem::File(path(file))), client: None };
     let client = |pair: (Box<Path>, Box<Path>)| TlsProfile { ca: None, client: Some(in_files(pair)) };
     let clock = Arc::new(Wall::default());
