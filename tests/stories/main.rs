@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod audit;
 mod aws_account;
 mod chain;
 mod chained;

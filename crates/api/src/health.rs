@@ -1,6 +1,7 @@
 //! `/health/*` and `/metrics`: whether the process lives, whether it can serve, and its numbers. No name and no value
 //! stands in any of them (L11).
 
+use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -74,8 +75,15 @@ async fn count(api: &Api, exchange: &Exchange<'_>) -> Option<Count> {
 }
 
 /// The numbers, in the text format that Prometheus reads (0.0.4).
-pub(crate) fn metrics(metrics: &PrometheusMetrics) -> Response<Bytes> {
-    let mut response = answer(StatusCode::OK, Bytes::from(metrics.render()));
+pub(crate) fn metrics(metrics: &PrometheusMetrics, lost_audit: u64) -> Response<Bytes> {
+    let mut text = metrics.render();
+    let name = "lockstep_audit_lost_total";
+    // Writing to a String can't fail.
+    let _ = writeln!(
+        text,
+        "# HELP {name} Accesses whose audit record was lost.\n# TYPE {name} counter\n{name} {lost_audit}"
+    );
+    let mut response = answer(StatusCode::OK, Bytes::from(text));
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, text);
     response

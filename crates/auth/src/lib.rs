@@ -11,13 +11,15 @@
 //! | `CertificateLogin` | a certificate that TLS has verified | `mtls` to read one |
 //!
 //! The environment, files, random bytes, time and HTTP come in through core's ports; nothing here reads a clock or a
-//! socket. What is decided here is recorded by the resolver, as [`AuditRecord`](lockstep_core::AuditRecord)s.
+//! socket. What is decided here is recorded by the resolver, as [`AuditRecord`](lockstep_core::AuditRecord)s;
+//! [`AuditDelivery`] sends those to another system.
 
 #![forbid(unsafe_code)]
 
 mod allow_list;
 mod api_keys;
 mod certificate;
+mod delivery;
 mod hex;
 mod local_token;
 mod refused;
@@ -38,6 +40,7 @@ pub use self::api_keys::{API_KEY_PREFIX, ApiKeyHash, ApiKeySettings, ApiKeys, MA
 pub use self::certificate::{
     CertificateFacts, CertificateLogin, CertificateMatch, CertificateRule, CloudflareCertificate,
 };
+pub use self::delivery::{AuditDelivery, BATCH_HEADER, DeliveryLimits, DeliveryParts, DeliveryToken};
 pub use self::local_token::{LocalToken, MAX_TOKEN_BYTES, TOKEN_VARIABLES, TokenOrigin};
 pub use self::refused::{Refused, RefusedKind};
 

@@ -85,6 +85,11 @@ pub(crate) enum Verb {
         #[arg(value_name = "NAME")]
         name: String,
     },
+    /// Looks at the audit.
+    Audit {
+        #[command(subcommand)]
+        what: AuditVerb,
+    },
     /// Looks at the configuration.
     Config {
         #[command(subcommand)]
@@ -100,4 +105,21 @@ pub(crate) enum ConfigVerb {
     Show,
     /// Prints the JSON Schema of the configuration.
     Schema,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum AuditVerb {
+    /// Says whether a chain of audit records is whole, and where it ends. Exit codes: 0 whole, 1 broken, 2 usage.
+    Verify {
+        /// The files, the oldest first; `-` is standard input. With one file alone, those that it was rotated to
+        /// (`FILE.1` and so on) are looked at before it.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// The variable with the key of the chain. May be given more than once: each chain is made with one key.
+        #[arg(long, value_name = "NAME")]
+        key_env: Vec<String>,
+        /// The file with the key of the chain. May be given more than once.
+        #[arg(long, value_name = "PATH")]
+        key_file: Vec<PathBuf>,
+    },
 }

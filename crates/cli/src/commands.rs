@@ -1,5 +1,6 @@
 //! The verbs.
 
+mod audit;
 mod config;
 mod dev;
 mod read;
@@ -16,6 +17,7 @@ pub(crate) async fn run(arguments: Arguments, host: &Host, output: Output) -> Re
     match arguments.verb {
         Verb::Dev { dir, listen } => dev::run(&everywhere, dir, listen, host, output).await,
         Verb::Serve { listen } => serve::run(&everywhere, listen, host, output).await,
+        Verb::Audit { what } => audit::run(what, host, output),
         Verb::Config { what } => config::run(&everywhere, what, host, output),
         Verb::Get { reference, raw } => read::get(&read::open(&everywhere, host, output)?, &reference, raw).await,
         Verb::List { prefix } => read::list(&read::open(&everywhere, host, output)?, &prefix).await,

@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Reference(Error),
     /// The secret is there, and has not the key that was asked for.
     Key(Error),
+    /// What was looked at is not as it should be, and what was printed says why.
+    Verdict(Error),
     /// Something else, with its kind.
     Error(Error),
 }
@@ -40,7 +42,7 @@ impl Failure {
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Self::Config(_) => ErrorKind::Config,
-            Self::Reference(error) | Self::Key(error) | Self::Error(error) => error.kind(),
+            Self::Reference(error) | Self::Key(error) | Self::Verdict(error) | Self::Error(error) => error.kind(),
         }
     }
 
@@ -81,6 +83,7 @@ pub(crate) fn next_step(failure: &Failure) -> Option<String> {
         Failure::Key(error) => {
             return Some(format!("`lockstep get {}` prints the whole secret, with all its keys", reference(error)?));
         }
+        Failure::Verdict(_) => return None,
         Failure::Error(error) => (Some(error), error.kind()),
     };
     let asked = || error.and_then(reference).unwrap_or_else(|| "NAME".to_owned());

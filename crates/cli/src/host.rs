@@ -2,15 +2,16 @@
 
 use std::io::IsTerminal as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use lockstep_auth::AuditDelivery;
 use lockstep_config::settings::{AuditSinkKind, LogFormat};
-use lockstep_config::{Config, Document, Format, Ports};
+use lockstep_config::{Config, DeliveryPorts, Document, Format, Ports};
 use lockstep_core::{AuditRecord, AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random};
 use lockstep_native::{
-    AuditLines, HttpTransports, LocalExec, LocalFiles, LogLevel, NoBindings, OsRandom, ProcessEnv, RingSigner,
-    SystemClock, TokioSpawn, TransportSettings,
+    AuditLines, AuditSettings, HttpTransports, LocalExec, LocalFiles, LogLevel, NoBindings, OsRandom, ProcessEnv,
+    RingSigner, Rotation, SystemClock, TokioSpawn, TransportSettings, chain_writer,
 };
 
 use crate::arguments::Everywhere;
@@ -30,6 +31,14 @@ pub(crate) struct Host {
     pub(crate) files: Arc<dyn Files>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) spawn: Arc<TokioSpawn>,
+    audit: Mutex<Audit>,
+}
+
+/// Where the audit goes, for what is to be done about it now and then.
+#[derive(Clone, Default)]
+struct Audit {
+    lines: Option<Arc<AuditLines>>,
+    delivery: Option<Arc<AuditDelivery>>,
 }
 
 impl Host {
@@ -40,6 +49,7 @@ impl Host {
             files: Arc::new(LocalFiles),
             random: Arc::new(OsRandom::new()),
             spawn: Arc::new(TokioSpawn::new(runtime)),
+            audit: Mutex::default(),
         }
     }
 
@@ -82,13 +92,7 @@ impl Host {
             &*self.env,
             TransportSettings::default(),
         );
-        let audit: Arc<dyn AuditSink> = match &config.settings().audit.sink {
-            // A command's answer is alone on standard output.
-            AuditSinkKind::Stdout if !data_on_stdout => Arc::new(AuditLines::stdout()),
-            AuditSinkKind::Stdout | AuditSinkKind::Stderr => Arc::new(AuditLines::stderr()),
-            AuditSinkKind::None => Arc::new(Unaudited),
-            AuditSinkKind::File(path) => Arc::new(AuditLines::file(&config.path(path))?),
-        };
+        let audit = self.audit(config, &transports, data_on_stdout)?;
         Ok(Ports {
             clock: Arc::clone(&self.clock),
             transports: Arc::new(transports),
@@ -101,6 +105,78 @@ impl Host {
             spawn: self.spawn.clone(),
             audit,
         })
+    }
+
+    fn audit(
+        &self,
+        config: &Config,
+        transports: &HttpTransports,
+        data_on_stdout: bool,
+    ) -> Result<Arc<dyn AuditSink>, Failure> {
+        let audit = &config.settings().audit;
+        let settings = AuditSettings {
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            chain: audit.is_chained(),
+            key: config.audit_key(&*self.env, &*self.files)?,
+            when_full: audit.when_full.into(),
+        };
+        let lines = match &audit.sink {
+            // A command's answer is alone on standard output.
+            AuditSinkKind::Stdout if !data_on_stdout => AuditLines::stdout(settings),
+            AuditSinkKind::Stdout | AuditSinkKind::Stderr => AuditLines::stderr(settings),
+            AuditSinkKind::None => return Ok(Arc::new(Unaudited)),
+            AuditSinkKind::File(file) => {
+                let bytes = file.rotate_bytes.and_then(|size| u64::try_from(size.bytes()).ok());
+                AuditLines::file(&config.path(&file.file), Rotation { bytes, keep: file.keep }, settings)?
+            }
+            AuditSinkKind::Http(http) => {
+                let ports = DeliveryPorts {
+                    transports,
+                    clock: Arc::clone(&self.clock),
+                    env: Arc::clone(&self.env),
+                    files: Arc::clone(&self.files),
+                    random: Arc::clone(&self.random),
+                    writer: chain_writer(),
+                };
+                let delivery = Arc::new(config.audit_delivery(http, ports)?);
+                self.audit_at_hand().delivery = Some(Arc::clone(&delivery));
+                return Ok(delivery);
+            }
+        };
+        let lines = Arc::new(lines);
+        self.audit_at_hand().lines = Some(Arc::clone(&lines));
+        Ok(lines)
+    }
+
+    fn audit_at_hand(&self) -> std::sync::MutexGuard<'_, Audit> {
+        self.audit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends audit records away, for as long as it is polled.
+    pub(crate) async fn deliver_audit(&self) {
+        let delivery = self.audit_at_hand().delivery.clone();
+        match delivery {
+            Some(delivery) => delivery.run().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Tells the log where the audit's chain stands.
+    pub(crate) fn anchor_audit(&self) {
+        if let Some(lines) = &self.audit_at_hand().lines {
+            lines.anchor();
+        }
+    }
+
+    /// Sends away what is still to be sent, for this long at most.
+    pub(crate) async fn end_audit(&self, limit: Duration) {
+        let delivery = self.audit_at_hand().delivery.clone();
+        if let Some(delivery) = delivery
+            && delivery.waiting() > 0
+        {
+            delivery.flush(limit).await;
+        }
     }
 
     /// The same for a command that ends with one answer. A record of what a person has just asked for themselves says
@@ -152,5 +228,15 @@ fn document<'a>(path: &'a Path, text: &'a str) -> Document<'a> {
 struct Unaudited;
 
 impl AuditSink for Unaudited {
-    fn write(&self, _: &AuditRecord) {}
+    fn write(&self, _: &AuditRecord) -> lockstep_core::Result<()> {
+        Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn lost(&self) -> u64 {
+        0
+    }
 }

@@ -12,6 +12,7 @@ mod host;
 mod output;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -19,6 +20,9 @@ use self::arguments::{Arguments, Verb};
 use self::failure::Failure;
 use self::host::Host;
 use self::output::Output;
+
+/// How long the last audit records may take to be sent away.
+const LAST_AUDIT: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let hardened = lockstep_native::harden();
@@ -42,5 +46,9 @@ fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::runtime)?;
     let host = Host::new(runtime.handle().clone());
-    runtime.block_on(commands::run(arguments, &host, output))
+    runtime.block_on(async {
+        let ended = commands::run(arguments, &host, output).await;
+        host.end_audit(LAST_AUDIT).await;
+        ended
+    })
 }

@@ -77,7 +77,7 @@ impl Output {
                     let _ = writeln!(text, "{red}error:{plain} {}", printable(&problem.to_string()));
                 }
             }
-            Failure::Reference(error) | Failure::Key(error) | Failure::Error(error) => {
+            Failure::Reference(error) | Failure::Key(error) | Failure::Verdict(error) | Failure::Error(error) => {
                 let _ = writeln!(text, "{red}error:{plain} {}", printable(&error.to_string()));
                 let mut cause = std::error::Error::source(error);
                 while let Some(error) = cause {
@@ -100,12 +100,14 @@ fn in_json(failure: &Failure) -> Value {
             let problems: Vec<_> = problems.iter().map(problem_json).collect();
             json!({ "error": { "code": kind.code(), "problems": problems, "next": next_step(failure) } })
         }
-        Failure::Reference(error) | Failure::Key(error) | Failure::Error(error) => json!({ "error": {
+        Failure::Reference(error) | Failure::Key(error) | Failure::Verdict(error) | Failure::Error(error) => {
+            json!({ "error": {
             "code": kind.code(),
             "message": error.to_string(),
             "next": next_step(failure),
             "request_id": error.upstream_request_id(),
-        } }),
+        } })
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing is sent here: no login, no look at a provider, no prefetch.
 
+mod audit;
 mod endpoint;
 mod providers;
 mod token;
@@ -20,6 +21,7 @@ use lockstep_core::{
     SecretRef, Signer, Spawn, Transports, Ttl,
 };
 
+pub use self::audit::DeliveryPorts;
 pub use self::endpoint::Endpoint;
 pub use self::watch::Watch;
 use crate::config::Config;
@@ -195,6 +197,11 @@ impl Config {
         }
         if settings.audit.sink == AuditSinkKind::None {
             warnings.push("audit records go nowhere (`audit.sink = \"none\"`)".to_owned());
+        }
+        if let AuditSinkKind::Http(http) = &settings.audit.sink
+            && http.insecure
+        {
+            warnings.push("the audit's receiver is told to be insecure".to_owned());
         }
         if settings.providers.len() > 1 && settings.routes.is_empty() {
             warnings.push("there are several providers and no routes: only `alias://name` finds a secret".to_owned());

@@ -10,7 +10,8 @@ use lockstep_core::{Context, ErrorKind, Template, Ttl};
 
 use crate::problem::Problem;
 use crate::settings::{
-    AliasName, AzureAuth, AzureKeyVault, Kubernetes, KubernetesAuth, MockSecret, Provider, Settings, Tls, Upstream,
+    AliasName, AuditSinkKind, AzureAuth, AzureKeyVault, Kubernetes, KubernetesAuth, MockSecret, Provider, Settings,
+    Tls, Upstream,
 };
 use crate::suggestion::hint;
 use crate::tree::Node;
@@ -25,6 +26,7 @@ pub(crate) fn aliases(tree: &Node) -> Vec<String> {
 pub(crate) fn check(settings: &Settings, tree: &Node, aliases: &[String], problems: &mut Vec<Problem>) {
     let mut checks = Checks { tree, problems, context: (&settings.context).into() };
     checks.cache_and_freshness(settings);
+    checks.audit(settings);
     checks.listen(settings);
     checks.aws(settings, aliases);
     checks.routes(settings, aliases);
@@ -88,7 +90,35 @@ impl Checks<'_> {
         self.period("freshness.max_staleness", freshness.max_staleness, MILLIS(100), HOURS(1));
         self.period("freshness.settle", freshness.settle, ZERO, HOURS(1));
         self.period("freshness.check_timeout", freshness.check_timeout, MILLIS(10), MILLIS(30_000));
-        self.period("audit.flush", settings.audit.flush, MILLIS(10), HOURS(1));
+    }
+
+    fn audit(&mut self, settings: &Settings) {
+        let audit = &settings.audit;
+        self.period("audit.flush", audit.flush, MILLIS(10), HOURS(1));
+        self.number("audit.queue", audit.queue, 1, 1_000_000);
+        if audit.key.is_some() && !audit.is_chained() {
+            self.wrong(
+                "audit.key",
+                "a key is for a chain, and lines are not chained; write `chain = true`, or remove it",
+            );
+        }
+        match &audit.sink {
+            AuditSinkKind::File(file) => {
+                if let Some(bytes) = file.rotate_bytes {
+                    self.size("audit.sink.rotate_bytes", bytes, 64 << 10, Size::MAX);
+                }
+                self.number("audit.sink.keep", file.keep, 1, 1000);
+            }
+            AuditSinkKind::Http(http) => {
+                self.address("audit.sink.http", Some(&http.http), http.insecure);
+                self.tls("audit.sink", &http.tls);
+                self.number("audit.sink.batch_records", http.batch_records, 1, 10_000);
+                self.size("audit.sink.batch_bytes", http.batch_bytes, 1 << 10, 16 << 20);
+                self.period("audit.sink.batch_wait", http.batch_wait, ZERO, Duration::from_mins(1));
+                self.period("audit.sink.timeout", http.timeout, MILLIS(10), Duration::from_mins(10));
+            }
+            AuditSinkKind::Stderr | AuditSinkKind::Stdout | AuditSinkKind::None => {}
+        }
     }
 
     fn listen(&mut self, settings: &Settings) {

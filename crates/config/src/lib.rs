@@ -23,7 +23,7 @@ mod units;
 #[cfg(test)]
 mod tests;
 
-pub use self::assembly::{Assembly, Endpoint, Ports, TokenOrigin, Watch};
+pub use self::assembly::{Assembly, DeliveryPorts, Endpoint, Ports, TokenOrigin, Watch};
 pub use self::config::{Config, Document, Format};
 pub use self::place::Place;
 pub use self::problem::{Problem, Problems};

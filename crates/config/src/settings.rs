@@ -20,6 +20,7 @@
 //! | timeout per attempt | `providers.<alias>.upstream.timeout = 0` |
 //! | AWS surface | `aws.enabled = false` |
 
+mod audit;
 mod cache;
 mod host;
 mod provider;
@@ -32,10 +33,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::audit::{Audit, AuditFile, AuditHits, AuditHttp, AuditSinkKind, AuditWhenFull};
 pub use self::cache::{Cache, Freshness, Journal};
-pub use self::host::{
-    Audit, AuditHits, AuditSinkKind, Auth, Aws, Listen, ListenTls, Log, LogFormat, LogLevel, Metrics, Trace,
-};
+pub use self::host::{Auth, Aws, Listen, ListenTls, Log, LogFormat, LogLevel, Metrics, Trace};
 pub use self::provider::{
     Addresses, AwsExternalId, AwsLogin, AwsParameterStore, AwsRole, AwsSecretsManager, AzureAuth,
     AzureClientCertificate, AzureClientSecret, AzureCloud, AzureKeyVault, AzureManagedIdentity, AzureWorkloadIdentity,

@@ -218,7 +218,30 @@ fn a_mistake_is_shown_with_its_place_and_what_to_write_instead() {
         (
             "[audit]\nsink = \"syslog\"",
             "lockstep.toml:2:8: `audit.sink`: this is no place for audit records; write `\"stderr\"`, `\"stdout\"`, \
-             `\"none\"` or `{ file = \"PATH\" }`",
+             `\"none\"`, `{ file = \"PATH\" }` or `{ http = \"URL\" }`",
+        ),
+        (
+            "[audit]\nsink = { file = \"a\", token = { env = \"T\" } }",
+            "lockstep.toml:2:8: `audit.sink`: write either `{ file = \"PATH\", rotate_bytes = \"64MiB\", keep = 10 }` or \
+             `{ http = \"URL\", token = { env = \"NAME\" } }`, and of each only its own keys",
+        ),
+        (
+            "[audit]\nsink = { file = \"a\", rotate_bytes = \"1KiB\" }",
+            "lockstep.toml:2:37: `audit.sink.rotate_bytes`: 1KiB is out of range; write from 64KiB to 16GiB",
+        ),
+        (
+            "[audit]\nsink = { http = \"http://audit.internal\" }",
+            "lockstep.toml:2:17: `audit.sink.http`: `http://` to another machine would send secrets in the clear; write \
+             `https://`, or add `insecure = true` if that is what you want",
+        ),
+        (
+            "[audit]\nkey = { env = \"K\" }",
+            "lockstep.toml:2:7: `audit.key`: a key is for a chain, and lines are not chained; write `chain = true`, or \
+             remove it",
+        ),
+        (
+            "[audit]\nwhen_full = \"wait\"",
+            "lockstep.toml:2:13: `audit.when_full`: this word is not known; write one of `block`, `drop`",
         ),
         (
             "prefetch = [\"nope://x\"]",

@@ -1,10 +1,16 @@
-//! [`AuditRecord`]: one line per access, without a value.
+//! [`AuditRecord`]: one line per access, without a value. [`Chain`] binds the lines together, and [`ChainVerifier`] looks
+//! whether they still are.
+
+mod chain;
+mod verify;
 
 use std::fmt::Write;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use self::chain::{Chain, ChainHash, ChainKey, ChainLine, ChainPlace, ChainTail, ChainWriter, lost_line};
+pub use self::verify::{ChainBreak, ChainEnd, ChainFault, ChainReport, ChainVerifier};
 use crate::{Alias, ErrorKind, RequestId, UnixMillis};
 
 /// One access, or a count of equal ones.
@@ -119,6 +125,10 @@ fn escape_beyond_ascii(json: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+#[path = "audit/chain_tests.rs"]
+mod chain_tests;
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,15 @@
 //! The ledger: every access leaves through here and is recorded. What comes often, hits and refused requests, is folded
 //! into exact counts.
+//!
+//! Nothing is released whose record the sink refuses. What is folded is written later, so it is folded only while the sink
+//! is ready, and what the sink refuses then is kept for the next time.
 
 mod tally;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use self::tally::Tally;
@@ -24,6 +29,8 @@ pub(crate) struct Ledger {
     sink: Arc<dyn AuditSink>,
     hits: AuditHits,
     open: Mutex<Open>,
+    /// Records that were neither written nor kept.
+    lost: AtomicU64,
 }
 
 /// What is folded and not written yet.
@@ -34,6 +41,8 @@ struct Open {
     /// How many rows they have.
     rows: usize,
     refusals: HashMap<Refusal, Folded>,
+    /// What the sink has refused at the last flush.
+    unwritten: Vec<AuditRecord>,
 }
 
 /// What makes two refusals one. The path is not among it, nor the port: whoever is refused chooses both, and could make
@@ -64,10 +73,10 @@ pub(crate) struct Access<'a> {
 
 impl Ledger {
     pub(crate) fn new(sink: Arc<dyn AuditSink>, hits: AuditHits) -> Self {
-        Self { sink, hits, open: Mutex::default() }
+        Self { sink, hits, open: Mutex::default(), lost: AtomicU64::new(0) }
     }
 
-    /// Records a read and lets it go on.
+    /// Records a read and lets it go on, unless it can't be recorded.
     pub(crate) fn release(
         &self,
         access: &Access<'_>,
@@ -75,49 +84,70 @@ impl Ledger {
         policy: Option<Arc<str>>,
     ) -> Result<Answer> {
         match &result {
-            Ok(answer) => self.released(access, answer, policy),
+            Ok(answer) => self.recorded(access, policy.clone(), self.released(access, answer, policy))?,
             Err(error) => self.failed(access, error, policy),
         }
         result
     }
 
+    /// Whether what is released now is likely to be recorded.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.sink.is_ready()
+    }
+
+    /// How many records could not be written since the start.
+    pub(crate) fn lost(&self) -> u64 {
+        self.sink.lost() + self.lost.load(Ordering::Relaxed)
+    }
+
     /// Records a request that was refused before a secret was looked at. The first of its like is written at once, those
     /// after it are counted until the next flush: nobody who is refused decides how much is written.
     pub(crate) fn refused(&self, record: AuditRecord) {
-        let alike = Refusal {
-            principal: record.principal.clone(),
-            host: record.peer.as_deref().map(host),
-            outcome: record.outcome,
-            code: record.policy.clone(),
-        };
+        let alike = Refusal::of(&record);
         let mut open = self.open();
         if let Some(known) = open.refusals.get_mut(&alike) {
             known.count += 1;
             known.last = record;
             return;
         }
-        open.refusals.insert(alike, Folded { count: 0, last: record.clone() });
-        let full = open.is_full();
-        drop(open);
-        self.sink.write(&record);
-        if full {
+        if open.is_full() {
+            drop(open);
             self.flush();
+            open = self.open();
+            // The sink took nothing of it, and more is not kept.
+            if open.is_full() {
+                drop(open);
+                if self.sink.write(&record).is_err() {
+                    self.lost.fetch_add(record.count, Ordering::Relaxed);
+                }
+                return;
+            }
         }
+        open.refusals.insert(alike, Folded { count: 0, last: record.clone() });
+        drop(open);
+        self.write_or_keep(record);
     }
 
     /// Records anything but a read of a value.
     pub(crate) fn record<T>(&self, access: &Access<'_>, result: Result<T>, policy: Option<Arc<str>>) -> Result<T> {
         match &result {
-            Ok(_) => self.sink.write(&access.record(Outcome::Released, policy)),
+            Ok(_) => {
+                let written = self.sink.write(&access.record(Outcome::Released, policy.clone()));
+                self.recorded(access, policy, written)?;
+            }
             Err(error) => self.failed(access, error, policy),
         }
         result
     }
 
-    pub(crate) fn released(&self, access: &Access<'_>, answer: &Answer, policy: Option<Arc<str>>) {
+    /// Records what is about to be released.
+    ///
+    /// # Errors
+    /// The sink's: then it is not to be released.
+    pub(crate) fn released(&self, access: &Access<'_>, answer: &Answer, policy: Option<Arc<str>>) -> Result<()> {
         let cached = answer.status != CacheStatus::Miss;
         let stale = matches!(answer.status, CacheStatus::Stale(_));
-        if !cached || self.hits == AuditHits::Full {
+        if !cached || self.hits == AuditHits::Full || !self.sink.is_ready() {
             return self.sink.write(&AuditRecord {
                 provider: Some(answer.alias.clone()),
                 version: answer.secret.version.as_ref().map(|version| version.id.clone()),
@@ -126,7 +156,7 @@ impl Ledger {
             });
         }
         let tally = answer.entry.tally.get_or_init(|| Arc::new(Tally::new(answer.alias.clone(), &answer.secret)));
-        let Some(of_entry) = tally.add(access, stale, policy) else { return };
+        let Some(of_entry) = tally.add(access, stale, policy) else { return Ok(()) };
         let mut open = self.open();
         open.rows += 1;
         if of_entry == 1 {
@@ -137,18 +167,59 @@ impl Ledger {
         if full {
             self.flush();
         }
+        Ok(())
     }
 
     fn failed(&self, access: &Access<'_>, error: &Error, policy: Option<Arc<str>>) {
         let refused = error.kind() == crate::ErrorKind::Denied && error.provider().is_none();
         let outcome = if refused { Outcome::Refused } else { Outcome::Failed(error.kind()) };
         let record = access.record(outcome, policy);
-        self.sink.write(&AuditRecord { provider: error.provider().cloned().or(record.provider.clone()), ..record });
+        let provider = error.provider().cloned().or(record.provider.clone());
+        self.write_or_keep(AuditRecord { provider, ..record });
+    }
+
+    /// Lets go on what was recorded. What was not is refused, and that is recorded as soon as it can be.
+    fn recorded(&self, access: &Access<'_>, policy: Option<Arc<str>>, written: Result<()>) -> Result<()> {
+        written.inspect_err(|error| {
+            self.keep(access.record(Outcome::Failed(error.kind()), policy));
+        })
+    }
+
+    /// Records what released nothing: it waits for the sink, counted.
+    fn write_or_keep(&self, record: AuditRecord) {
+        if self.sink.write(&record).is_err() {
+            self.keep(record);
+        }
+    }
+
+    fn keep(&self, record: AuditRecord) {
+        let alike = Refusal::of(&record);
+        let mut open = self.open();
+        let is_full = open.is_full();
+        match open.refusals.entry(alike) {
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.count += record.count;
+                known.last = record;
+            }
+            Entry::Vacant(_) if is_full => {
+                self.lost.fetch_add(record.count, Ordering::Relaxed);
+            }
+            Entry::Vacant(place) => {
+                place.insert(Folded { count: record.count, last: record });
+            }
+        }
     }
 
     /// Writes the counts. Two entries of one version, one fetched after the other, make one record.
     pub(crate) fn flush(&self) {
-        let open = std::mem::take(&mut *self.open());
+        let open = {
+            let mut open = self.open();
+            if open.is_empty() {
+                return;
+            }
+            std::mem::take(&mut *open)
+        };
         let mut written: HashMap<Written, AuditRecord> = HashMap::new();
         for tally in open.tallies {
             tally.take(|what, record| match written.get_mut(&what) {
@@ -161,11 +232,15 @@ impl Ledger {
                 }
             });
         }
-        for record in written.values() {
-            self.sink.write(record);
-        }
-        for Folded { count, last } in open.refusals.into_values().filter(|folded| folded.count > 0) {
-            self.sink.write(&AuditRecord { count, ..last });
+        let refusals = open.refusals.into_values().filter(|folded| folded.count > 0);
+        let refusals = refusals.map(|Folded { count, last }| AuditRecord { count, ..last });
+        let mut due = open.unwritten.into_iter().chain(written.into_values()).chain(refusals);
+        let mut unwritten = Vec::new();
+        // The first one that is refused speaks for those after it.
+        if let Some(refused) = due.find(|record| self.sink.write(record).is_err()) {
+            unwritten.push(refused);
+            unwritten.extend(due);
+            self.open().unwritten.append(&mut unwritten);
         }
     }
 
@@ -174,9 +249,24 @@ impl Ledger {
     }
 }
 
+impl Refusal {
+    fn of(record: &AuditRecord) -> Self {
+        Self {
+            principal: record.principal.clone(),
+            host: record.peer.as_deref().map(host),
+            outcome: record.outcome,
+            code: record.policy.clone(),
+        }
+    }
+}
+
 impl Open {
     fn is_full(&self) -> bool {
-        self.rows + self.refusals.len() >= MAX_FOLDED
+        self.rows + self.refusals.len() + self.unwritten.len() >= MAX_FOLDED
+    }
+
+    fn is_empty(&self) -> bool {
+        self.tallies.is_empty() && self.refusals.is_empty() && self.unwritten.is_empty()
     }
 }
 

@@ -47,7 +47,10 @@ mod value;
 
 pub use self::access::{Action, Authorizer, Claims, Decision, Login, Principal, Resource};
 pub use self::alias::{Alias, AliasError};
-pub use self::audit::{AuditRecord, Outcome};
+pub use self::audit::{
+    AuditRecord, Chain, ChainBreak, ChainEnd, ChainFault, ChainHash, ChainKey, ChainLine, ChainPlace, ChainReport,
+    ChainTail, ChainVerifier, ChainWriter, Outcome, lost_line,
+};
 pub use self::call::{Call, Spawn, Task, TraceParent};
 pub use self::error::{Error, ErrorKind, Operation, Result, Retry};
 pub use self::front_door::{FrontDoor, Peer};
@@ -74,7 +77,7 @@ pub use self::secret::{
 };
 pub use self::selector::{MAX_SELECTOR_BYTES, Selector};
 pub use self::settings::{
-    AuditHits, CacheSettings, Fallback, FreshnessSettings, OnOutage, Route, Ttl, UpstreamSettings,
+    AuditHits, CacheSettings, Fallback, FreshnessSettings, OnOutage, Route, Ttl, UpstreamSettings, WhenFull,
 };
 pub use self::structure::{Bound, Excess, MAX_DEPTH, MAX_MEMBERS, Structure};
 pub use self::template::{Context, Segment, Template};

@@ -262,6 +262,16 @@ pub fn fraction(random: &dyn Random) -> f64 {
 
 /// Where audit records go.
 pub trait AuditSink: Send + Sync {
-    /// Takes one record. It must not block for long, and must not lose it silently.
-    fn write(&self, record: &AuditRecord);
+    /// Takes one record. It does not wait for what is slow.
+    ///
+    /// # Errors
+    /// `Unavailable` when the record is not taken, and what it tells of must not be released. A sink that is told to
+    /// drop what it can't take says that it has taken it, and counts it.
+    fn write(&self, record: &AuditRecord) -> Result<()>;
+
+    /// Whether the next record is likely to be taken. While it is not, nothing is counted to be written later.
+    fn is_ready(&self) -> bool;
+
+    /// How many records could not be written since the start.
+    fn lost(&self) -> u64;
 }

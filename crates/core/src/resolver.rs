@@ -245,6 +245,9 @@ impl Resolver {
         call: impl FnOnce() -> Call,
     ) -> Option<Answer> {
         let inner = &*self.0;
+        if !inner.ledger.is_ready() {
+            return None;
+        }
         let access = self.access(id, who, Action::Get, ask.name.as_str(), ask.alias.as_ref());
         let now = access.started;
         let (mounts, rules) = inner.planner.mounts_for(ask.alias.as_ref(), &ask.name).ok()?;
@@ -268,8 +271,8 @@ impl Resolver {
             self.look_ahead(&call(), &candidate, rules, &found.entry, &standing, now);
         }
         let answer = inner.answer(first, &found, now);
+        inner.ledger.released(&access, &answer, Some(policy)).ok()?;
         inner.count(Operation::Get, &access, Ok(&answer));
-        inner.ledger.released(&access, &answer, Some(policy));
         Some(answer)
     }
 
@@ -279,8 +282,9 @@ impl Resolver {
             Err((error, policy)) => (Err(error), policy),
             Ok((plan, policy)) => (self.read(call, who, ask, &plan, None).await, Some(policy)),
         };
+        let result = self.0.ledger.release(&access, result, policy);
         self.0.count(Operation::Get, &access, result.as_ref());
-        self.0.ledger.release(&access, result, policy)
+        result
     }
 
     /// Reads what the plan says, candidate by candidate; the last word on rights is about the name that the provider
@@ -352,6 +356,11 @@ impl Resolver {
     /// port aside), outcome and policy is written at once; those after it are counted until [`Resolver::flush_audit`].
     pub fn record_refusal(&self, record: AuditRecord) {
         self.0.ledger.refused(record);
+    }
+
+    /// How many audit records could not be written since the start.
+    pub fn lost_audit(&self) -> u64 {
+        self.0.ledger.lost()
     }
 
     /// Writes the counts of hits and refusals that were folded since the last time.

@@ -158,6 +158,16 @@ pub enum AuditHits {
     Full,
 }
 
+/// What is done while the audit takes no record: its queue is full, or its disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenFull {
+    /// Nothing is released.
+    Block,
+    /// Everything is released; the records are lost, and counted.
+    #[default]
+    Drop,
+}
+
 /// The layers around one provider. Zero switches a layer off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamSettings {

@@ -23,7 +23,7 @@ mod tally;
 mod tls;
 mod transport;
 
-pub use self::audit::AuditLines;
+pub use self::audit::{AuditLines, AuditSettings, Rotation, chain_writer};
 pub use self::bindings::NoBindings;
 pub use self::clock::SystemClock;
 pub use self::env::ProcessEnv;

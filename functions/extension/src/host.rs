@@ -1,15 +1,15 @@
 //! [`Host`]: the ports of this process, and the configuration that it was given.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use lockstep_config::settings::AuditSinkKind;
 use lockstep_config::{Config, Document, Format, Ports};
 use lockstep_core::{AuditRecord, AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random, Result};
 use lockstep_native::{
-    AuditLines, HttpTransports, LocalExec, LocalFiles, NoBindings, OsRandom, ProcessEnv, RingSigner, SystemClock,
-    TokioSpawn, TransportSettings,
+    AuditLines, AuditSettings, HttpTransports, LocalExec, LocalFiles, NoBindings, OsRandom, ProcessEnv, RingSigner,
+    Rotation, SystemClock, TokioSpawn, TransportSettings,
 };
 use tokio::runtime::Handle;
 
@@ -32,6 +32,8 @@ pub(crate) struct Host {
     pub(crate) residents: TokioSpawn,
     files: Arc<dyn Files>,
     random: Arc<dyn Random>,
+    /// The audit's lines, as long as somebody writes them.
+    lines: Mutex<Weak<AuditLines>>,
 }
 
 impl Host {
@@ -43,6 +45,7 @@ impl Host {
             residents: TokioSpawn::new(runtime),
             files: Arc::new(LocalFiles),
             random: Arc::new(OsRandom::new()),
+            lines: Mutex::default(),
         }
     }
 
@@ -92,12 +95,7 @@ impl Host {
             &*self.env,
             TransportSettings::default(),
         );
-        let audit: Arc<dyn AuditSink> = match &config.settings().audit.sink {
-            AuditSinkKind::Stdout => Arc::new(AuditLines::stdout()),
-            AuditSinkKind::Stderr => Arc::new(AuditLines::stderr()),
-            AuditSinkKind::None => Arc::new(Unaudited),
-            AuditSinkKind::File(path) => Arc::new(AuditLines::file(&config.path(path))?),
-        };
+        let audit = self.audit(config)?;
         Ok(Ports {
             clock: Arc::clone(&self.clock),
             transports: Arc::new(transports),
@@ -112,6 +110,40 @@ impl Host {
         })
     }
 
+    /// Where the audit goes. Instances that answer at the same time write to one place, in one chain.
+    fn audit(&self, config: &Config) -> Result<Arc<dyn AuditSink>> {
+        let audit = &config.settings().audit;
+        let mut known = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lines) = known.upgrade() {
+            return Ok(lines);
+        }
+        let settings = AuditSettings {
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            chain: audit.is_chained(),
+            key: config.audit_key(&*self.env, &*self.files)?,
+            when_full: audit.when_full.into(),
+        };
+        let lines = match &audit.sink {
+            AuditSinkKind::Stdout => AuditLines::stdout(settings),
+            AuditSinkKind::Stderr => AuditLines::stderr(settings),
+            AuditSinkKind::None => return Ok(Arc::new(Unaudited)),
+            AuditSinkKind::File(file) => {
+                let bytes = file.rotate_bytes.and_then(|size| u64::try_from(size.bytes()).ok());
+                AuditLines::file(&config.path(&file.file), Rotation { bytes, keep: file.keep }, settings)?
+            }
+            // A sandbox is frozen at any time: what waits to be sent would wait for the next invocation, or for ever.
+            AuditSinkKind::Http(_) => {
+                let message = "the extension sends no audit over HTTP: write `audit.sink = \"stdout\"`, which Lambda \
+                               takes to the function's log";
+                return Err(Error::new(ErrorKind::Config, message));
+            }
+        };
+        let lines = Arc::new(lines);
+        *known = Arc::downgrade(&lines);
+        Ok(lines)
+    }
+
     /// A call of this process's own.
     pub(crate) fn call(&self, id: &str, time: Duration) -> Call {
         Call::new(Arc::clone(&self.clock), Arc::clone(&self.background) as _, id, time)
@@ -122,5 +154,15 @@ impl Host {
 struct Unaudited;
 
 impl AuditSink for Unaudited {
-    fn write(&self, _: &AuditRecord) {}
+    fn write(&self, _: &AuditRecord) -> Result<()> {
+        Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn lost(&self) -> u64 {
+        0
+    }
 }

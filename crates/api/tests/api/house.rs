@@ -142,8 +142,15 @@ impl Provider for Shelf {
 pub(crate) struct Book(pub(crate) Mutex<Vec<AuditRecord>>);
 
 impl AuditSink for Book {
-    fn write(&self, record: &AuditRecord) {
+    fn write(&self, record: &AuditRecord) -> Result<()> {
         self.0.lock().unwrap().push(record.clone());
+        Ok(())
+    }
+    fn is_ready(&self) -> bool {
+        true
+    }
+    fn lost(&self) -> u64 {
+        0
     }
 }
 

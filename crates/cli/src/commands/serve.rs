@@ -165,6 +165,7 @@ pub(super) async fn serve(
         loop {
             host.clock.sleep(audit_flush).await;
             resolver.flush_audit();
+            host.anchor_audit();
         }
     };
     let stop = async {
@@ -184,7 +185,7 @@ pub(super) async fn serve(
     tell_systemd(NotifyState::Ready);
     tokio::select! {
         result = answering => result?,
-        _ = async { tokio::join!(watching, flushing, renewing) } => {}
+        _ = async { tokio::join!(watching, flushing, renewing, host.deliver_audit()) } => {}
     }
     let stop_timeout = config.settings().listen.stop_timeout.get();
     resolver.shutdown(&host.call(stop_timeout)).await;

@@ -18,8 +18,15 @@ use crate::tests::load;
 struct Records(Mutex<Vec<AuditRecord>>);
 
 impl AuditSink for Records {
-    fn write(&self, record: &AuditRecord) {
+    fn write(&self, record: &AuditRecord) -> lockstep_core::Result<()> {
         self.0.lock().unwrap().push(record.clone());
+        Ok(())
+    }
+    fn is_ready(&self) -> bool {
+        true
+    }
+    fn lost(&self) -> u64 {
+        0
     }
 }
 

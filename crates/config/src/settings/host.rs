@@ -1,4 +1,4 @@
-//! What the host does with the configuration: the endpoint, its AWS surface, callers, audit, log, metrics, traces.
+//! What the host does with the configuration: the endpoint, its AWS surface, callers, log, metrics, traces.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -163,49 +163,6 @@ impl Default for Auth {
     }
 }
 
-/// `[audit]`: one line of JSON per access, never with a value.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default, deny_unknown_fields)]
-pub struct Audit {
-    /// Where records go: `stderr`, `stdout`, `none`, or `{ file = "PATH" }`.
-    pub sink: AuditSinkKind,
-    /// `summary` folds cached hits into exact counts per name and caller; `full` writes one record each.
-    pub hits: AuditHits,
-    /// How often folded counts are written; from 10ms to 1h.
-    pub flush: Period,
-}
-
-impl Default for Audit {
-    fn default() -> Self {
-        Self { sink: AuditSinkKind::Stderr, hits: AuditHits::Summary, flush: Period::of(Duration::from_secs(10)) }
-    }
-}
-
-/// Where audit records go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuditSinkKind {
-    /// Standard error.
-    Stderr,
-    /// Standard output.
-    Stdout,
-    /// Nowhere.
-    None,
-    /// This file, which is only appended to; a relative path begins at the configuration's folder.
-    File(PathBuf),
-}
-
-/// How cached hits are audited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum AuditHits {
-    /// Folded into exact counts.
-    Summary,
-    /// One record each.
-    Full,
-}
-
 /// `[log]`: the log on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -290,91 +247,5 @@ pub struct Trace {
 impl Default for Trace {
     fn default() -> Self {
         Self { enabled: true }
-    }
-}
-
-/// A sink is a word or a table, so its serde stands apart.
-mod sink {
-    use std::fmt;
-    use std::path::PathBuf;
-
-    use serde::de::{Error, MapAccess, Visitor};
-    use serde::ser::SerializeMap;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::AuditSinkKind;
-
-    const SINK: &str = "`\"stderr\"`, `\"stdout\"`, `\"none\"` or `{ file = \"PATH\" }`";
-
-    impl<'de> Deserialize<'de> for AuditSinkKind {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_any(Written)
-        }
-    }
-
-    struct Written;
-
-    impl<'de> Visitor<'de> for Written {
-        type Value = AuditSinkKind;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(SINK)
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<AuditSinkKind, E> {
-            match text {
-                "stderr" => Ok(AuditSinkKind::Stderr),
-                "stdout" => Ok(AuditSinkKind::Stdout),
-                "none" => Ok(AuditSinkKind::None),
-                _ => Err(E::custom(format!("this is no place for audit records; write {SINK}"))),
-            }
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AuditSinkKind, A::Error> {
-            let wrong = || A::Error::custom(format!("write {SINK}"));
-            let path = match map.next_key::<String>()?.as_deref() {
-                Some("file") => map.next_value::<PathBuf>()?,
-                _ => return Err(wrong()),
-            };
-            if map.next_key::<String>()?.is_some() || path.as_os_str().is_empty() {
-                return Err(wrong());
-            }
-            Ok(AuditSinkKind::File(path))
-        }
-    }
-
-    impl Serialize for AuditSinkKind {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            match self {
-                Self::Stderr => serializer.serialize_str("stderr"),
-                Self::Stdout => serializer.serialize_str("stdout"),
-                Self::None => serializer.serialize_str("none"),
-                Self::File(path) => {
-                    let mut map = serializer.serialize_map(Some(1))?;
-                    map.serialize_entry("file", path)?;
-                    map.end()
-                }
-            }
-        }
-    }
-
-    #[cfg(feature = "schema")]
-    impl schemars::JsonSchema for AuditSinkKind {
-        fn schema_name() -> std::borrow::Cow<'static, str> {
-            "AuditSink".into()
-        }
-        fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-            schemars::json_schema!({
-                "oneOf": [
-                    { "enum": ["stderr", "stdout", "none"] },
-                    {
-                        "type": "object",
-                        "properties": { "file": { "type": "string", "minLength": 1 } },
-                        "required": ["file"],
-                        "additionalProperties": false,
-                    },
-                ],
-            })
-        }
     }
 }

@@ -87,8 +87,9 @@ impl Resolver {
                         Err((error, policy)) => (Err(error), policy),
                         Ok((plan, policy)) => (self.read(call, who, ask, &plan, fetched).await, Some(policy)),
                     };
+                    let result = self.0.ledger.release(&access, result, policy);
                     self.0.count(Operation::Get, &access, result.as_ref());
-                    self.0.ledger.release(&access, result, policy)
+                    result
                 }
             })
             .collect();

@@ -111,6 +111,40 @@ async fn refusals_and_failures_are_recorded_one_by_one() {
     );
 }
 
+/// C14. Break: `?` after `released` or `write` in the ledger, or the look at `is_ready` there or in `get_at_once`.
+#[tokio::test]
+async fn c14_nothing_is_released_while_the_audit_takes_nothing_and_what_was_counted_is_kept() {
+    let backend = Versions::of(&[("db", 1), ("other", 1)]).backend();
+    let world = Build::over(&backend).build();
+    let at_once =
+        || world.resolver.get_at_once(&"test".into(), &world.who, &World::ask("db"), || world.call()).is_some();
+    world.get("db").await.unwrap();
+    assert!(at_once());
+    world.records.1.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert!(!at_once());
+    assert_eq!(kind(&world.get("db").await), ErrorKind::Unavailable, "a hit");
+    assert_eq!(kind(&world.get("other").await), ErrorKind::Unavailable, "a miss");
+    let dropped = world.resolver.invalidate(&world.call(), &world.who, None, &Invalidation::Name(name("nothing")));
+    assert_eq!(kind(&dropped), ErrorKind::Unavailable, "no value, but an answer");
+    assert_eq!(kind(&world.get("missing").await), ErrorKind::NotFound, "nothing that is withheld");
+    world.resolver.record_refusal(refusal("unknown", None, "bad_token", "/x"));
+    world.resolver.flush_audit();
+    world.records.1.store(false, std::sync::atomic::Ordering::SeqCst);
+    world.resolver.flush_audit();
+    let mut seen: Vec<_> =
+        world.records.0.lock().unwrap().iter().map(|r| (r.outcome.as_str(), r.cached, r.count)).collect();
+    seen.sort_unstable();
+    let expected = [
+        ("not_found", false, 1),
+        ("refused", false, 1),
+        ("released", false, 1),
+        ("released", true, 1),
+        ("unavailable", false, 3),
+    ];
+    assert_eq!(seen, expected);
+    assert_eq!((world.resolver.lost_audit(), at_once()), (0, true));
+}
+
 /// A request that a front door refused.
 fn refusal(principal: &str, peer: Option<&str>, code: &str, path: &str) -> AuditRecord {
     AuditRecord {

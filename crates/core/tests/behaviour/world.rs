@@ -1,7 +1,7 @@
 //! A resolver over a clock moved by hand and a provider that does what the test says.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -243,11 +243,23 @@ impl Authorizer for Rules {
 }
 
 #[derive(Default)]
-pub(crate) struct Records(pub(crate) Mutex<Vec<AuditRecord>>);
+pub(crate) struct Records(pub(crate) Mutex<Vec<AuditRecord>>, pub(crate) AtomicBool);
 
 impl AuditSink for Records {
-    fn write(&self, record: &AuditRecord) {
-        self.0.lock().unwrap().push(record.clone());
+    fn write(&self, record: &AuditRecord) -> Result<()> {
+        if self.is_ready() {
+            self.0.lock().unwrap().push(record.clone());
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unavailable, "the audit takes nothing more"))
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.1.load(Ordering::SeqCst)
+    }
+
+    fn lost(&self) -> u64 {
+        0
     }
 }
 
@@ -280,7 +292,7 @@ impl MetricsSink for OneMeter {
 /// A journal that can be switched off and counts its reads.
 pub(crate) struct TestJournal {
     inner: Mutex<Arc<MemoryJournal>>,
-    down: std::sync::atomic::AtomicBool,
+    down: AtomicBool,
     pub(crate) reads: AtomicUsize,
     epoch: std::sync::atomic::AtomicU64,
     stalled: Mutex<Option<Arc<Semaphore>>>,
