@@ -344,7 +344,7 @@ async fn a_replaced_certificate_is_shown_to_the_next_caller_and_half_of_one_to_n
 #[tokio::test]
 async fn a_stop_lets_requests_under_way_end() {
     let mut served =
-        Served::new(ListenerSettings { drain_timeout: Duration::from_mins(1), ..ListenerSettings::default() });
+        Served::new(ListenerSettings { drain_timeout: Duration::from_hours(1), ..ListenerSettings::default() });
     let mut sender = served.http2().await;
     let held = sender.send_request(get("/hold"));
     let door = Arc::clone(&served.door);
@@ -366,7 +366,10 @@ async fn a_stop_lets_requests_under_way_end() {
 /// Break: `Wish::Finish` in `Streams::close`.
 #[tokio::test]
 async fn l8_over_the_cap_a_caller_is_told_so_and_its_connection_ends() {
-    let served = Served::new(ListenerSettings { max_connections: 1, ..ListenerSettings::default() });
+    // No limit of time is what ends it.
+    let long = Duration::from_hours(1);
+    let settings = ListenerSettings { header_timeout: long, idle_timeout: long, ..ListenerSettings::default() };
+    let served = Served::new(ListenerSettings { max_connections: 1, ..settings });
     let _first = served.http2().await;
     let mut second = served.http2().await;
     assert_eq!(text(second.send_request(get("/")).await).await.0, StatusCode::TOO_MANY_REQUESTS);
