@@ -37,7 +37,7 @@ impl Files for LocalFiles {
     }
 
     fn append(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let file = open_at_end(path).map_err(|errno| match errno {
+        let file = open_at_end(path, OFlags::WRONLY).map_err(|errno| match errno {
             Errno::LOOP => refused(path, "is a symbolic link; name the file itself"),
             errno => failed("write to", path, errno),
         })?;
@@ -60,10 +60,10 @@ impl Files for LocalFiles {
     }
 }
 
-/// Opens a file to write at its end, made with mode 0600 when it is not there. A symbolic link is not followed, and a pipe
-/// without a reader not waited for.
-pub(crate) fn open_at_end(path: &Path) -> rustix::io::Result<OwnedFd> {
-    let flags = OFlags::WRONLY
+/// Opens a file to write at its end (`WRONLY`), or to read it too (`RDWR`), made with mode 0600 when it is not there. A
+/// symbolic link is not followed, and a pipe without a reader not waited for.
+pub(crate) fn open_at_end(path: &Path, access: OFlags) -> rustix::io::Result<OwnedFd> {
+    let flags = access
         | OFlags::APPEND
         | OFlags::CREATE
         | OFlags::NOFOLLOW

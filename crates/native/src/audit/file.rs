@@ -8,7 +8,6 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +17,7 @@ use rustix::fs::{FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::Begin;
+use crate::files::open_at_end;
 
 /// What of the end of a file is looked at for the last line of a chain.
 const TAIL_BYTES: u64 = 256 << 10;
@@ -54,7 +54,7 @@ pub(super) struct AuditFile {
 impl AuditFile {
     /// Opens it, and says what is wrong with it.
     pub(super) fn open(path: &Path, rotation: Rotation) -> Result<Self, String> {
-        let file = open(path).map_err(|errno| errno.to_string())?;
+        let file = open_at_end(path, OFlags::RDWR).map_err(|errno| errno.to_string())?;
         let is_file = rustix::fs::fstat(&file).is_ok_and(|stat| is_file(&stat));
         if !is_file {
             return Err("it is no regular file".to_owned());
@@ -105,7 +105,7 @@ impl AuditFile {
                 file
             } else {
                 self.end = None;
-                File::from(open(&self.path)?)
+                File::from(open_at_end(&self.path, OFlags::RDWR)?)
             };
             lock(&file)?;
             let stat = rustix::fs::fstat(&file)?;
@@ -208,19 +208,6 @@ impl AuditFile {
 
 fn is_file(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-}
-
-/// Opens a file to read its end and to write there, made with mode 0600 when it is not there. A symbolic link is not
-/// followed, and a pipe without a reader not waited for.
-fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
-    let flags = OFlags::RDWR
-        | OFlags::APPEND
-        | OFlags::CREATE
-        | OFlags::NOFOLLOW
-        | OFlags::CLOEXEC
-        | OFlags::NONBLOCK
-        | OFlags::NOCTTY;
-    rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
 }
 
 /// Waits for the lock, but not for somebody who never gives it back.

@@ -32,17 +32,14 @@ impl Listener {
     /// # Errors
     /// `Internal` when the socket can't be put on the runtime.
     pub async fn serve<D: FrontDoor>(self, door: Arc<D>, stop: impl Future<Output = ()>) -> Result<()> {
-        let failed = |error: io::Error| {
-            Error::new(ErrorKind::Internal, "the runtime does not take the listening socket").because(error)
-        };
-        let mut hall = Hall::new(door, self.settings).map_err(failed)?;
+        let mut hall = Hall::new(door, self.settings).map_err(not_taken)?;
         match self.socket {
             Socket::Tcp(socket) => {
-                let socket = TcpListener::from_std(socket).map_err(failed)?;
+                let socket = TcpListener::from_std(socket).map_err(not_taken)?;
                 hall.accept(&socket, stop).await;
             }
             Socket::Unix(socket, _file) => {
-                let socket = UnixListener::from_std(socket).map_err(failed)?;
+                let socket = UnixListener::from_std(socket).map_err(not_taken)?;
                 hall.accept(&socket, stop).await;
             }
         }
@@ -61,19 +58,20 @@ impl Listener {
         tls: Arc<ServerTls>,
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
-        let failed = |error: io::Error| {
-            Error::new(ErrorKind::Internal, "the runtime does not take the listening socket").because(error)
-        };
-        let mut hall = Hall::new(door, self.settings).map_err(failed)?;
+        let mut hall = Hall::new(door, self.settings).map_err(not_taken)?;
         let Socket::Tcp(socket) = self.socket else {
             return Err(Error::new(ErrorKind::Config, "a Unix socket needs no TLS; leave `listen.tls` out"));
         };
-        let arrivals = Encrypted { socket: TcpListener::from_std(socket).map_err(failed)?, tls };
+        let arrivals = Encrypted { socket: TcpListener::from_std(socket).map_err(not_taken)?, tls };
         hall.accept(&arrivals, stop).await;
         drop(arrivals);
         hall.drain().await;
         Ok(())
     }
+}
+
+fn not_taken(error: io::Error) -> Error {
+    Error::new(ErrorKind::Internal, "the runtime does not take the listening socket").because(error)
 }
 
 /// Where connections come from.
