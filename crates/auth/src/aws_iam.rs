@@ -1,7 +1,7 @@
 //! Callers that are identities of AWS.
 //!
 //! [`IamLogin`] takes a `GetCallerIdentity` that the caller has signed and not sent: we send it to STS, and STS says who
-//! signed it (the form of Vault's AWS method). [`IamAuthorizer`] takes what Lambda has found out in front of a function
+//! signed it (the form of Vault's AWS method). [`AwsAccounts::principal`] takes what Lambda has found out in front of a function
 //! URL. Either way the principal is `iam:<arn>`.
 //!
 //! | file | job |
@@ -18,7 +18,7 @@ mod identity;
 mod login;
 mod proof;
 
-pub use self::identity::{AwsAccounts, IamAuthorizer};
+pub use self::identity::AwsAccounts;
 pub use self::login::{IamLogin, IamSettings};
 pub use self::proof::{MAX_PROOF_BYTES, SERVER_ID_HEADER};
 

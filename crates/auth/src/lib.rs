@@ -7,7 +7,7 @@
 //! | [`LocalToken`] | the one token of this machine | |
 //! | [`ApiKeys`] | a key that the operator has handed out | |
 //! | `JwtLogin` | a signed token of an issuer | `jwt` |
-//! | `IamLogin`, `IamAuthorizer` | an identity of AWS | `aws-iam` |
+//! | `IamLogin`, `AwsAccounts` | an identity of AWS | `aws-iam` |
 //! | `CertificateLogin` | a certificate that TLS has verified | `mtls` to read one |
 //!
 //! The environment, files, random bytes, time and HTTP come in through core's ports; nothing here reads a clock or a
@@ -45,7 +45,7 @@ pub use self::local_token::{LocalToken, MAX_TOKEN_BYTES, TOKEN_VARIABLES, TokenO
 pub use self::refused::{Refused, RefusedKind};
 
 #[cfg(feature = "aws-iam")]
-pub use self::aws_iam::{AwsAccounts, IamAuthorizer, IamLogin, IamSettings, MAX_PROOF_BYTES, SERVER_ID_HEADER};
+pub use self::aws_iam::{AwsAccounts, IamLogin, IamSettings, MAX_PROOF_BYTES, SERVER_ID_HEADER};
 #[cfg(feature = "jwt")]
 pub use self::jwt::{
     Algorithm, ClaimPattern, EntraVersion, IssuerSettings, JwtLogin, JwtSettings, KeySettings, KeySource,

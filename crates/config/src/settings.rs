@@ -21,6 +21,7 @@
 //! | AWS surface | `aws.enabled = false` |
 
 mod audit;
+mod auth;
 mod cache;
 mod host;
 mod provider;
@@ -34,8 +35,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::audit::{Audit, AuditFile, AuditHits, AuditHttp, AuditSinkKind, AuditWhenFull};
+pub use self::auth::Auth;
 pub use self::cache::{Cache, Freshness, Journal};
-pub use self::host::{Auth, Aws, Listen, ListenTls, Log, LogFormat, LogLevel, Metrics, Trace};
+pub use self::host::{Aws, Listen, ListenTls, Log, LogFormat, LogLevel, Metrics, Trace};
 pub use self::provider::{
     Addresses, AwsExternalId, AwsLogin, AwsParameterStore, AwsRole, AwsSecretsManager, AzureAuth,
     AzureClientCertificate, AzureClientSecret, AzureCloud, AzureKeyVault, AzureManagedIdentity, AzureWorkloadIdentity,

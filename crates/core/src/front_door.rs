@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// What a listener knows of the other end of a connection, from the socket alone. Nothing here comes from a header.
+/// What a listener knows of the other end of a connection, from the socket, or from the platform that runs it. Nothing here
+/// comes from a header.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Peer {
     /// The address at the other end; a Unix socket has none.
@@ -18,8 +19,26 @@ pub struct Peer {
     /// The certificate that the other end has shown in TLS (DER, its own one alone), verified up to a root that the
     /// listener trusts.
     pub certificate: Option<Arc<[u8]>>,
+    /// The identity that AWS has verified before it passed the request on, as a function URL with `AWS_IAM` does.
+    pub aws: Option<Arc<AwsCaller>>,
     /// The listener holds more connections than its cap: answer 429. The connection closes after it.
     pub crowded: bool,
+}
+
+/// What Lambda has found out of a caller in front of a function URL with `AuthType: AWS_IAM`: the fields of
+/// `requestContext.authorizer.iam`. It may be trusted where the event came from Lambda, and nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsCaller {
+    /// `accountId`.
+    pub account_id: Box<str>,
+    /// `callerId`, which is the identity's unique id.
+    pub caller_id: Box<str>,
+    /// `userArn`.
+    pub user_arn: Box<str>,
+    /// `userId`, the same as `callerId`.
+    pub user_id: Box<str>,
+    /// `principalOrgId`, where the account belongs to an organization.
+    pub principal_org_id: Option<Box<str>>,
 }
 
 /// Answers the requests of a listener. One per process, shared by all connections.

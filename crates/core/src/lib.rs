@@ -53,7 +53,7 @@ pub use self::audit::{
 };
 pub use self::call::{Call, Spawn, Task, TraceParent};
 pub use self::error::{Error, ErrorKind, Operation, Result, Retry};
-pub use self::front_door::{FrontDoor, Peer};
+pub use self::front_door::{AwsCaller, FrontDoor, Peer};
 pub use self::hops::{HOPS_HEADER, Hops};
 pub use self::journal::{Change, ChangeKind, ChangedName, Cursor, Feed, Journal, MemoryJournal, Source};
 pub use self::key::{KeyPath, KeyPathError, MAX_KEY_BYTES, MAX_KEY_DEPTH};

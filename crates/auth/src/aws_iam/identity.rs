@@ -1,9 +1,8 @@
-//! [`Identity`]: whom an ARN names. [`AwsAccounts`]: whose identities count. [`IamAuthorizer`]: an identity that Lambda has
-//! found out.
+//! [`Identity`]: whom an ARN names. [`AwsAccounts`]: whose identities count, those that Lambda has found out among them.
 
 use std::sync::Arc;
 
-use lockstep_core::{Claims, Error, ErrorKind, Login, Principal, Result};
+use lockstep_core::{AwsCaller, Claims, Error, ErrorKind, Login, Principal, Result};
 
 use crate::refused::Refused;
 use crate::subject::escaped;
@@ -30,6 +29,39 @@ impl AwsAccounts {
             None => Ok(Self(accounts)),
             Some(bad) => Err(wrong(&format!("`{}` is no account", bad.escape_debug()))),
         }
+    }
+
+    /// The caller that AWS has verified in front of us, if its account is one of these. It has the claims of
+    /// [`IamLogin`](super::IamLogin)'s callers, and `organization`.
+    ///
+    /// ```
+    /// use lockstep_auth::AwsAccounts;
+    /// use lockstep_core::AwsCaller;
+    /// let caller = AwsCaller {
+    ///     account_id: "123456789012".into(),
+    ///     caller_id: "AIDAEXAMPLE".into(),
+    ///     user_arn: "arn:aws:iam::123456789012:user/alice".into(),
+    ///     user_id: "AIDAEXAMPLE".into(),
+    ///     principal_org_id: None,
+    /// };
+    /// let principal = AwsAccounts::parse(["123456789012"])?.principal(&caller).unwrap();
+    /// assert_eq!(&*principal.id, "iam:arn:aws:iam::123456789012:user/alice");
+    /// # Ok::<(), lockstep_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `iam_identity_malformed`, `iam_wrong_account`, `iam_identity_refused`.
+    pub fn principal(&self, caller: &AwsCaller) -> Result<Principal, Refused> {
+        if caller.caller_id != caller.user_id || caller.user_id.is_empty() {
+            let detail = "the event names two identities, or none";
+            return Err(Refused::credential("iam_identity_malformed", detail));
+        }
+        let identity = Identity { arn: &caller.user_arn, account: &caller.account_id, user_id: &caller.user_id };
+        let mut principal = identity.principal(self, None)?;
+        if let (Some(organization), Some(claims)) = (&caller.principal_org_id, &mut principal.claims) {
+            Arc::make_mut(claims).insert("organization".to_owned(), organization.as_ref().into());
+        }
+        Ok(principal)
     }
 }
 
@@ -97,56 +129,6 @@ impl Identity<'_> {
             claims: Some(Arc::new(claims)),
             peer: None,
         })
-    }
-}
-
-/// What Lambda has found out of a caller in front of a function URL with `AuthType: AWS_IAM`: the fields of
-/// `requestContext.authorizer.iam`. It may be trusted where the event came from Lambda, and nowhere else.
-///
-/// ```
-/// use lockstep_auth::{AwsAccounts, IamAuthorizer};
-/// let caller = IamAuthorizer {
-///     account_id: "123456789012",
-///     caller_id: "AIDAEXAMPLE",
-///     user_arn: "arn:aws:iam::123456789012:user/alice",
-///     user_id: "AIDAEXAMPLE",
-///     principal_org_id: None,
-/// };
-/// let principal = caller.principal(&AwsAccounts::parse(["123456789012"])?).unwrap();
-/// assert_eq!(&*principal.id, "iam:arn:aws:iam::123456789012:user/alice");
-/// # Ok::<(), lockstep_core::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IamAuthorizer<'a> {
-    /// `accountId`.
-    pub account_id: &'a str,
-    /// `callerId`, which is the identity's unique id.
-    pub caller_id: &'a str,
-    /// `userArn`.
-    pub user_arn: &'a str,
-    /// `userId`, the same as `callerId`.
-    pub user_id: &'a str,
-    /// `principalOrgId`, where the account belongs to an organization.
-    pub principal_org_id: Option<&'a str>,
-}
-
-impl IamAuthorizer<'_> {
-    /// The caller, if its account is one of these. It has the claims of [`IamLogin`](super::IamLogin)'s callers, and
-    /// `organization`.
-    ///
-    /// # Errors
-    /// `iam_identity_malformed`, `iam_wrong_account`, `iam_identity_refused`.
-    pub fn principal(&self, accounts: &AwsAccounts) -> Result<Principal, Refused> {
-        if self.caller_id != self.user_id || self.user_id.is_empty() {
-            let detail = "the event names two identities, or none";
-            return Err(Refused::credential("iam_identity_malformed", detail));
-        }
-        let identity = Identity { arn: self.user_arn, account: self.account_id, user_id: self.user_id };
-        let mut principal = identity.principal(accounts, None)?;
-        if let (Some(organization), Some(claims)) = (self.principal_org_id, &mut principal.claims) {
-            Arc::make_mut(claims).insert("organization".to_owned(), organization.into());
-        }
-        Ok(principal)
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use lockstep_core::{ErrorKind, Login, Principal, Timeline};
+use lockstep_core::{AwsCaller, ErrorKind, Login, Principal, Timeline};
 use lockstep_testkit::{FakeTransport, Gate, ManualClock, Reply, assert_only};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -253,27 +253,32 @@ fn wrong_settings_say_what_to_write() {
 #[test]
 fn what_lambda_has_found_out_is_held_to_the_same_rules() {
     let accounts = AwsAccounts::parse(["123456789012"]).unwrap();
-    let good = IamAuthorizer {
-        account_id: "123456789012",
-        caller_id: "AROAEXAMPLE:i-0123",
-        user_arn: ARN,
-        user_id: "AROAEXAMPLE:i-0123",
-        principal_org_id: Some("o-abc"),
+    let good = AwsCaller {
+        account_id: "123456789012".into(),
+        caller_id: "AROAEXAMPLE:i-0123".into(),
+        user_arn: ARN.into(),
+        user_id: "AROAEXAMPLE:i-0123".into(),
+        principal_org_id: Some("o-abc".into()),
     };
-    let principal = good.principal(&accounts).unwrap();
+    let principal = accounts.principal(&good).unwrap();
     assert_eq!((&*principal.id, principal.login), (&*format!("iam:{ARN}"), Login::AwsIam));
     assert_eq!(principal.claims.unwrap()["organization"], "o-abc");
+    let good = || good.clone();
     for (bad, reason) in [
-        (IamAuthorizer { account_id: "999999999999", ..good }, "iam_identity_malformed"),
-        (IamAuthorizer { caller_id: "AIDAOTHER", ..good }, "iam_identity_malformed"),
-        (IamAuthorizer { caller_id: "", user_id: "", ..good }, "iam_identity_malformed"),
-        (IamAuthorizer { user_arn: "arn:aws:iam::123456789012:root", ..good }, "iam_identity_refused"),
+        (AwsCaller { account_id: "999999999999".into(), ..good() }, "iam_identity_malformed"),
+        (AwsCaller { caller_id: "AIDAOTHER".into(), ..good() }, "iam_identity_malformed"),
+        (AwsCaller { caller_id: "".into(), user_id: "".into(), ..good() }, "iam_identity_malformed"),
+        (AwsCaller { user_arn: "arn:aws:iam::123456789012:root".into(), ..good() }, "iam_identity_refused"),
         (
-            IamAuthorizer { account_id: "210987654321", user_arn: "arn:aws:iam::210987654321:user/a", ..good },
+            AwsCaller {
+                account_id: "210987654321".into(),
+                user_arn: "arn:aws:iam::210987654321:user/a".into(),
+                ..good()
+            },
             "iam_wrong_account",
         ),
     ] {
-        assert_eq!(bad.principal(&accounts).unwrap_err().reason, reason, "{bad:?}");
+        assert_eq!(accounts.principal(&bad).unwrap_err().reason, reason, "{bad:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the host does with the configuration: the endpoint, its AWS surface, callers, log, metrics, traces.
+//! What the host does with the configuration: the endpoint, its AWS surface, log, metrics, traces.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use lockstep_auth::TOKEN_VARIABLES;
 use serde::{Deserialize, Serialize};
 
-use super::{AliasName, AllowRule, Credential};
+use super::{AliasName, Credential};
 use crate::units::{Period, Size};
 
 /// `[listen]`: the endpoint.
@@ -144,22 +144,6 @@ impl Default for Aws {
             ssrf_headers: owned(&["X-Aws-Parameters-Secrets-Token", "X-Vault-Token"]),
             ssrf_env_variables: owned(&TOKEN_VARIABLES),
         }
-    }
-}
-
-/// `[auth]`: what callers may read.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default, deny_unknown_fields)]
-pub struct Auth {
-    /// Patterns of the names that may be used, or `alias://pattern` for the names of one provider. `["**"]` allows every
-    /// name, `[]` none.
-    pub allow: Vec<AllowRule>,
-}
-
-impl Default for Auth {
-    fn default() -> Self {
-        Self { allow: vec![AllowRule("**".to_owned())] }
     }
 }
 
