@@ -1,7 +1,7 @@
 //! [`Api`]: the hall behind every front door. It takes a request through guard, target, routes and handler, and dresses
 //! whatever comes out.
 //!
-//! The order of refusals is here and nowhere else: cap, forwarded, host, browser, token, method, route, body, parameters.
+//! The order of refusals is here and nowhere else: cap, forwarded, host, browser, login, method, route, body, parameters.
 
 use std::sync::Arc;
 
@@ -9,9 +9,10 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response};
+use lockstep_auth::{Callers, Refused};
 use lockstep_core::{
     AuditRecord, Call, Clock, Error, ErrorKind, FrontDoor, Hops, Login, Peer, Principal, Random, RequestId, Resolver,
-    Result, Spawn,
+    Result, Spawn, UnixMillis,
 };
 
 use crate::guard::{Guard, Head, Once};
@@ -21,7 +22,7 @@ use crate::parts::{ApiLimits, ApiParts, AwsSurface};
 use crate::refusal::Refusal;
 use crate::request_id::{self, RequestIds, trace};
 use crate::routes::{Methods, Row, Spelling, TABLE, Where, find, speaks_text};
-use crate::target::Target;
+use crate::target::{BadTarget, Target};
 use crate::{PrometheusMetrics, aws, health, native, problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -43,8 +44,23 @@ pub struct Api {
     limits: ApiLimits,
     aws: Option<AwsSurface>,
     readiness: Readiness,
-    /// Who comes with the token of a local listener.
-    local: Arc<str>,
+    callers: Callers,
+    /// Who asks for what everybody may have, and whoever was not let in.
+    nobody: Arc<str>,
+}
+
+/// A request that may be looked at: where it comes from is in order, and it is known whether its route asks who calls.
+struct Entered<'a> {
+    target: Result<Target<'a>, BadTarget>,
+    /// The route, and where in the path the name begins.
+    found: Option<(&'static Row, usize)>,
+}
+
+impl Entered<'_> {
+    /// What is no route needs a login too: without one nobody learns which paths exist.
+    fn needs_login(&self) -> bool {
+        self.found.is_none_or(|(row, _)| row.token)
+    }
 }
 
 /// A request that passed every check of its head.
@@ -52,9 +68,12 @@ struct Admitted<'a> {
     row: &'static Row,
     target: Target<'a>,
     hops: Hops,
-    /// Where in the path the name begins.
     rest: usize,
+    who: Principal,
 }
+
+/// What ends a request whose head was looked at, and who had asked, if that was known.
+type Turned = (Refusal, Option<Principal>);
 
 /// One request on its way through a handler.
 pub(crate) struct Exchange<'a> {
@@ -70,6 +89,11 @@ pub(crate) struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
+    fn new(admitted: Admitted<'a>, head: Head<'a>, id: RequestId, body: Bytes) -> Self {
+        let Admitted { row, target, hops, rest, who } = admitted;
+        Self { row, target, rest, head, id, who, hops, body }
+    }
+
     pub(crate) fn to(&self) -> Where {
         self.row.to
     }
@@ -135,8 +159,6 @@ impl Api {
             trace: parts.trace,
             guard: Guard {
                 local: parts.local,
-                token: parts.token,
-                socket_users: parts.socket_users,
                 token_headers: parts.token_headers,
                 forwarded_headers: parts.forwarded_headers,
                 allowed_hosts: parts.allowed_hosts,
@@ -144,7 +166,8 @@ impl Api {
             limits: parts.limits,
             aws: parts.aws,
             readiness: Readiness::default(),
-            local: Arc::from("local"),
+            callers: parts.callers,
+            nobody: Arc::from("unknown"),
         })
     }
 
@@ -173,29 +196,26 @@ impl Api {
         let (parts, body) = request.into_parts();
         let head = self.guard.read(&parts);
         let id = self.ids.of(head.request_id.one());
-        let admitted = match self.admit(peer, &parts, &head) {
-            Ok(admitted) => admitted,
-            Err(refusal) => return self.refused(&refusal, peer, &parts, &id),
+        let admitted = match self.enter(peer, &parts, &head) {
+            Ok(entered) => {
+                let who = match self.login_at_once(peer, &head, &entered) {
+                    Some(told) => told,
+                    None => self.login(peer, &head, &id).await,
+                };
+                self.admit(entered, who, &parts, &head)
+            }
+            Err(refusal) => Err((refusal, None)),
         };
-        let exchange = self.exchange(peer, admitted, head, id, body);
+        let exchange = match admitted {
+            Ok(admitted) => Exchange::new(admitted, head, id, body),
+            Err(turned) => return self.refused(&turned, peer, &parts, &id),
+        };
         let id = &exchange.id;
         match self.handle(&exchange).await {
             Ok(response) => self.dress(response, &parts, id),
-            Err(Stop::Refused(refusal)) => self.refused(&refusal, peer, &parts, id),
+            Err(Stop::Refused(refusal)) => self.refused(&(refusal, Some(exchange.who.clone())), peer, &parts, id),
             Err(Stop::Failed(error)) => self.dress(problem::error_response(&error, id), &parts, id),
         }
-    }
-
-    fn exchange<'a>(
-        &self,
-        peer: &Peer,
-        admitted: Admitted<'a>,
-        head: Head<'a>,
-        id: RequestId,
-        body: Bytes,
-    ) -> Exchange<'a> {
-        let Admitted { row, target, hops, rest } = admitted;
-        Exchange { row, target, rest, head, id, who: self.principal(peer), hops, body }
     }
 
     /// What the cache holds, on the routes that read one secret.
@@ -225,8 +245,8 @@ impl Api {
         }
     }
 
-    /// The checks of a head, in the order that stands at the top of this file.
-    fn admit<'a>(&self, peer: &Peer, parts: &'a Parts, head: &Head<'_>) -> Result<Admitted<'a>, Refusal> {
+    /// The first checks of a head, in the order that stands at the top of this file: where the request comes from.
+    fn enter<'a>(&self, peer: &Peer, parts: &'a Parts, head: &Head<'_>) -> Result<Entered<'a>, Refusal> {
         let is_ping = self.aws.is_some() && parts.uri.path() == "/ping";
         self.guard.check_origin(peer, head, is_ping)?;
         let target = Target::parse(&parts.uri);
@@ -235,28 +255,63 @@ impl Api {
             let (row, rest) = find(&target.path, prefix)?;
             Some((row, target.path.len() - rest.len()))
         });
-        // What is no route needs the token too: without it nobody learns which paths exist.
-        if found.is_none_or(|(row, _)| row.token) {
-            self.guard.check_token(peer, head)?;
+        Ok(Entered { target, found })
+    }
+
+    /// Who calls, if that can be told without waiting.
+    fn login_at_once(&self, peer: &Peer, head: &Head<'_>, entered: &Entered<'_>) -> Option<Result<Principal, Refusal>> {
+        if !entered.needs_login() {
+            let id = self.nobody.clone();
+            return Some(Ok(Principal { id, login: Login::Local, claims: None, peer: peer.address.clone() }));
         }
-        let (target, (row, rest)) = match (target, found) {
+        let told = self.callers.at_once(self.guard.shown(peer, head), peer, self.now())?;
+        Some(told.map_err(|refused| self.not_let_in(refused)))
+    }
+
+    async fn login(&self, peer: &Peer, head: &Head<'_>, id: &RequestId) -> Result<Principal, Refusal> {
+        let call = Call::new(self.clock.clone(), self.spawn.clone(), id.clone(), self.limits.request_time);
+        let told = self.callers.identify(&call, self.guard.shown(peer, head), peer, self.now()).await;
+        told.map_err(|refused| self.not_let_in(refused))
+    }
+
+    fn not_let_in(&self, refused: Refused) -> Refusal {
+        tracing::debug!(reason = refused.reason, detail = %refused.detail, "a login was refused");
+        if self.callers.are_local() { Refusal::Token } else { Refusal::Login(refused) }
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.resolver.timeline().now().wall
+    }
+
+    /// The other checks of a head, once it is known who calls.
+    fn admit<'a>(
+        &self,
+        entered: Entered<'a>,
+        who: Result<Principal, Refusal>,
+        parts: &Parts,
+        head: &Head<'_>,
+    ) -> Result<Admitted<'a>, Turned> {
+        let who = who.map_err(|refusal| (refusal, None))?;
+        let turned = |refusal| (refusal, Some(who.clone()));
+        let (target, (row, rest)) = match (entered.target, entered.found) {
             (Ok(target), Some(found)) => (target, found),
             (target, _) => {
                 let methods = if self.in_text(parts) { Methods::Get } else { Methods::GetHead };
-                return Err(match target {
+                return Err(turned(match target {
                     _ if !methods.allow(&parts.method) => Refusal::Method(None),
                     Err(_) => Refusal::Target,
                     Ok(_) => Refusal::Route,
-                });
+                }));
             }
         };
         if !row.methods.allow(&parts.method) {
-            return Err(Refusal::Method(Some(row.methods)));
+            return Err(turned(Refusal::Method(Some(row.methods))));
         }
         if head.body && row.methods != Methods::Post {
-            return Err(Refusal::Body);
+            return Err(turned(Refusal::Body));
         }
-        Ok(Admitted { row, target, hops: self.hops(head)?, rest })
+        let hops = self.hops(head).map_err(turned)?;
+        Ok(Admitted { row, target, hops, rest, who })
     }
 
     /// The endpoints that a request has come through, and this one.
@@ -269,38 +324,30 @@ impl Api {
         Hops::parse(before).map_err(Refusal::Invalid)?.through(self.first_hop.as_str()).map_err(Refusal::Circle)
     }
 
-    fn principal(&self, peer: &Peer) -> Principal {
-        let (id, login) = match peer.uid {
-            Some(uid) => (Arc::from(format!("uid:{uid}")), Login::Socket),
-            None => (self.local.clone(), Login::Local),
-        };
-        Principal { id, login, claims: None, peer: peer.address.clone() }
-    }
-
     fn in_text(&self, parts: &Parts) -> bool {
         self.aws.is_some() && speaks_text(parts.uri.path())
     }
 
     /// Records a refusal and answers it.
-    fn refused(&self, refusal: &Refusal, peer: &Peer, parts: &Parts, id: &RequestId) -> Response<Bytes> {
-        let code = refusal.code();
+    fn refused(&self, (refusal, who): &Turned, peer: &Peer, parts: &Parts, id: &RequestId) -> Response<Bytes> {
         if let Some(metrics) = &self.metrics {
-            metrics.refused(code);
+            metrics.refused(refusal.code());
         }
+        let before_login = refusal.is_before_login();
         let path: String = parts.uri.path().chars().take(MAX_AUDITED_PATH).collect();
         self.resolver.record_refusal(AuditRecord {
             at: self.clock.wall(),
             request_id: id.clone(),
-            // Whoever was refused before or at the token has not shown who they are.
-            principal: if is_before_login(refusal) { Arc::from("unknown") } else { self.principal(peer).id },
+            // Whoever was refused before or at the login has not shown who they are.
+            principal: who.as_ref().map_or_else(|| self.nobody.clone(), |who| who.id.clone()),
             peer: peer.address.clone(),
-            action: if is_before_login(refusal) { "login" } else { "request" },
+            action: if before_login { "login" } else { "request" },
             provider: None,
             name: path.into(),
             version: None,
             outcome: refusal.outcome(),
             cached: false,
-            policy: Some(Arc::from(code)),
+            policy: Some(Arc::from(refusal.reason())),
             count: 1,
         });
         let response = match refusal {
@@ -327,24 +374,28 @@ impl Api {
     }
 }
 
-fn is_before_login(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::Crowded | Refusal::Forwarded | Refusal::Host | Refusal::Browser | Refusal::Token)
-}
-
 impl FrontDoor for Api {
     /// A body is let in only when its head passes every check. [`FrontDoor::call`] makes the same checks: whoever
     /// forgets this function loses no check.
     fn at_once(&self, peer: &Peer, parts: &Parts) -> Option<Response<Bytes>> {
         let head = self.guard.read(parts);
         let id = self.ids.of(head.request_id.one());
-        let admitted = match self.admit(peer, parts, &head) {
+        let admitted = match self.enter(peer, parts, &head) {
+            // A login that has to wait is let in: its turn is in `call`.
+            Ok(entered) => {
+                let who = self.login_at_once(peer, &head, &entered)?;
+                self.admit(entered, who, parts, &head)
+            }
+            Err(refusal) => Err((refusal, None)),
+        };
+        let admitted = match admitted {
             Ok(admitted) => admitted,
-            Err(refusal) => return Some(self.refused(&refusal, peer, parts, &id)),
+            Err(turned) => return Some(self.refused(&turned, peer, parts, &id)),
         };
         if head.body {
             return None;
         }
-        let exchange = self.exchange(peer, admitted, head, id, Bytes::new());
+        let exchange = Exchange::new(admitted, head, id, Bytes::new());
         let response = self.handle_at_once(&exchange)?;
         Some(self.dress(response, parts, &exchange.id))
     }

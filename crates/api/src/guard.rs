@@ -6,7 +6,7 @@
 use http::header::HeaderName;
 use http::request::Parts;
 use http::{HeaderMap, Method};
-use lockstep_auth::LocalToken;
+use lockstep_auth::Shown;
 use lockstep_core::{HOPS_HEADER, Peer};
 
 use crate::refusal::Refusal;
@@ -44,6 +44,10 @@ pub(crate) struct Head<'a> {
     host: Once<'a>,
     /// The token, whichever header brought it.
     token: Once<'a>,
+    /// A proof of an identity of AWS.
+    proof: Once<'a>,
+    /// A signature of AWS: who verifies those stands in front of us.
+    signature: bool,
     /// What only a proxy is sent: an absolute target, CONNECT, Upgrade.
     proxied: bool,
     /// A header that a proxy adds.
@@ -62,8 +66,6 @@ pub(crate) struct Head<'a> {
 /// What a guard compares with.
 pub(crate) struct Guard {
     pub(crate) local: bool,
-    pub(crate) token: Option<LocalToken>,
-    pub(crate) socket_users: Vec<u32>,
     pub(crate) token_headers: Vec<HeaderName>,
     pub(crate) forwarded_headers: Vec<HeaderName>,
     pub(crate) allowed_hosts: Vec<Box<str>>,
@@ -82,7 +84,13 @@ impl Guard {
             match name.as_str() {
                 "host" => head.host.add(bytes),
                 _ if self.token_headers.contains(name) => head.token.add(bytes),
-                "authorization" => head.token.add(bearer(bytes)),
+                "authorization" => match scheme(bytes) {
+                    (Scheme::Proof, proof) => head.proof.add(proof),
+                    (Scheme::Signature, _) => head.signature = true,
+                    (Scheme::Bearer, token) => head.token.add(token),
+                    // Of another scheme nothing, which no token equals.
+                    (Scheme::Other, _) => head.token.add(b""),
+                },
                 "content-length" => head.body |= bytes != b"0",
                 "transfer-encoding" => head.body = true,
                 "cache-control" | "pragma" => head.no_cache |= has_no_cache(bytes),
@@ -119,13 +127,17 @@ impl Guard {
         Ok(())
     }
 
-    /// Whether the caller is who it should be: the right token, once, or a user of the Unix socket.
-    pub(crate) fn check_token(&self, peer: &Peer, head: &Head<'_>) -> Result<(), Refusal> {
-        if peer.uid.is_some_and(|uid| self.socket_users.contains(&uid)) && head.token == Once::Missing {
-            return Ok(());
+    /// What the head shows of its caller.
+    pub(crate) fn shown<'a>(&self, peer: &Peer, head: &Head<'a>) -> Shown<'a> {
+        // What AWS has verified in front of us is left in the request; nobody else's signature says anything here.
+        let is_foreign = head.signature && peer.aws.is_none();
+        match (head.token, head.proof) {
+            (Once::Missing, Once::Missing) if is_foreign => Shown::Token(b""),
+            (Once::Missing, Once::Missing) => Shown::Nothing,
+            (Once::One(token), Once::Missing) if !is_foreign => Shown::Token(token),
+            (Once::Missing, Once::One(proof)) if !is_foreign => Shown::Proof(proof),
+            _ => Shown::Several,
         }
-        let (Some(token), Some(presented)) = (&self.token, head.token.one()) else { return Err(Refusal::Token) };
-        if !presented.is_empty() && token.verify(presented) { Ok(()) } else { Err(Refusal::Token) }
     }
 
     fn allows_host(&self, host: &[u8]) -> bool {
@@ -142,12 +154,24 @@ fn without_port(host: &[u8]) -> &[u8] {
     if is_port { name } else { host }
 }
 
-/// The token of `Bearer <token>`; of another scheme nothing, which no token equals.
-fn bearer(value: &[u8]) -> &[u8] {
-    match value.split_at_checked(7) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token.trim_ascii(),
-        _ => b"",
-    }
+/// How a credential in `Authorization` is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Bearer,
+    Proof,
+    Signature,
+    Other,
+}
+
+const SCHEMES: [(&[u8], Scheme); 3] =
+    [(b"bearer", Scheme::Bearer), (b"lockstep-iam", Scheme::Proof), (b"aws4-hmac-sha256", Scheme::Signature)];
+
+/// The scheme of a value of `Authorization`, and what stands behind it.
+fn scheme(value: &[u8]) -> (Scheme, &[u8]) {
+    let Some(space) = value.iter().position(|&b| b == b' ') else { return (Scheme::Other, b"") };
+    let (scheme, rest) = value.split_at(space);
+    let known = SCHEMES.iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name));
+    known.map_or((Scheme::Other, b""), |(_, scheme)| (*scheme, rest.trim_ascii()))
 }
 
 fn has_no_cache(value: &[u8]) -> bool {
@@ -177,11 +201,18 @@ mod tests {
     }
 
     #[test]
-    fn only_the_bearer_scheme_carries_a_token() {
-        for (value, token) in
-            [("Bearer abc", "abc"), ("bearer  abc ", "abc"), ("Basic abc", ""), ("abc", ""), ("Bearer", "")]
-        {
-            assert_eq!(bearer(value.as_bytes()), token.as_bytes(), "{value}");
+    fn the_scheme_says_what_a_credential_is() {
+        for (value, expected, credential) in [
+            ("Bearer abc", Scheme::Bearer, "abc"),
+            ("bearer  abc ", Scheme::Bearer, "abc"),
+            ("Lockstep-IAM e30=", Scheme::Proof, "e30="),
+            ("AWS4-HMAC-SHA256 Credential=x", Scheme::Signature, "Credential=x"),
+            ("Basic abc", Scheme::Other, ""),
+            ("abc", Scheme::Other, ""),
+            ("Bearer", Scheme::Other, ""),
+            ("Bearerabc x", Scheme::Other, ""),
+        ] {
+            assert_eq!(scheme(value.as_bytes()), (expected, credential.as_bytes()), "{value}");
         }
     }
 

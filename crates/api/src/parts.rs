@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use lockstep_auth::LocalToken;
+use lockstep_auth::Callers;
 use lockstep_core::{Alias, Clock, Random, Resolver, Spawn};
 
 use crate::PrometheusMetrics;
@@ -24,11 +24,9 @@ pub struct ApiParts {
     pub metrics: Option<Arc<PrometheusMetrics>>,
     /// Whether a caller's `traceparent` goes on into logs and provider calls.
     pub trace: bool,
-    /// The token of the local listeners. Without one, only [`ApiParts::socket_users`] are let in.
-    pub token: Option<LocalToken>,
-    /// Users (uids, as the kernel says them) who need no token on a Unix socket.
-    pub socket_users: Vec<u32>,
-    /// Headers that carry the token, besides `Authorization: Bearer`.
+    /// Who is let in.
+    pub callers: Callers,
+    /// Headers that carry a token, besides `Authorization: Bearer`.
     pub token_headers: Vec<HeaderName>,
     /// Whether only callers of this machine are to be answered: what was passed on to it is refused. Where others call too,
     /// forwarding headers are ignored; a proxy's absolute target, CONNECT and Upgrade are refused everywhere.

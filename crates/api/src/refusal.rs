@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{ALLOW, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
+use lockstep_auth::Refused;
 use lockstep_core::{Error, Outcome, RequestId};
 
 use crate::body::Json;
@@ -23,8 +24,10 @@ pub(crate) enum Refusal {
     Host,
     /// A browser sent it for a page: L4.
     Browser,
-    /// No token, a wrong one, or more than one: L1.
+    /// No token, a wrong one, or more than one, where only callers of this machine are let in: L1.
     Token,
+    /// Nobody that is let in here. The reason is for the audit alone.
+    Login(Refused),
     /// The route takes other methods; `None` when there is no such route either.
     Method(Option<Methods>),
     /// A GET with a body.
@@ -68,6 +71,15 @@ impl Refusal {
                 p(StatusCode::FORBIDDEN, "bad_token", "The token is missing or wrong"),
                 "send the token once, as `Authorization: Bearer …` or in one of the token headers",
             ),
+            Self::Login(refused) if refused.is_transient() => (
+                p(StatusCode::SERVICE_UNAVAILABLE, "login_unavailable", "Who calls can't be told now"),
+                "try again with the same credential",
+            ),
+            Self::Login(_) => (
+                p(StatusCode::UNAUTHORIZED, "unauthenticated", "The credential is missing or not accepted"),
+                "send one credential that is let in here, mostly as `Authorization: Bearer …`; the audit says what was \
+                 wrong with this one",
+            ),
             Self::Method(_) => (
                 p(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed here"),
                 "see the Allow header",
@@ -100,6 +112,8 @@ impl Refusal {
             Self::Host => "Forbidden host".into(),
             Self::Browser => "Forbidden origin".into(),
             Self::Token => "Bad Token".into(),
+            Self::Login(refused) if refused.is_transient() => "Login unavailable".into(),
+            Self::Login(_) => "Unauthenticated".into(),
             Self::Method(_) => "Not allowed".into(),
             Self::Body => "body not allowed".into(),
             Self::Target => "invalid path or query".into(),
@@ -117,9 +131,22 @@ impl Refusal {
         }
     }
 
-    /// The word for audit records and metrics.
+    /// The word for callers and metrics.
     pub(crate) fn code(&self) -> &'static str {
         self.problem().0.code
+    }
+
+    /// The word for audit records: for a login, what was wrong with it.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Login(refused) => refused.reason,
+            _ => self.code(),
+        }
+    }
+
+    /// Whether it came before anybody had shown who they are.
+    pub(crate) fn is_before_login(&self) -> bool {
+        matches!(self, Self::Crowded | Self::Forwarded | Self::Host | Self::Browser | Self::Token | Self::Login(_))
     }
 
     /// The answer on the AWS surface: text without a content type.
@@ -130,7 +157,7 @@ impl Refusal {
         });
         *response.status_mut() = self.problem().0.status;
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        self.add_allow(&mut response);
+        self.add_headers(&mut response);
         response
     }
 
@@ -142,14 +169,19 @@ impl Refusal {
         problem::write_problem(&mut json, problem, &detail, request_id);
         json.close();
         let mut response = problem::document(problem.status, json);
-        self.add_allow(&mut response);
+        self.add_headers(&mut response);
         response
     }
 
-    fn add_allow(&self, response: &mut Response<Bytes>) {
-        if let Self::Method(Some(methods)) = self {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods.header()));
-        }
+    fn add_headers(&self, response: &mut Response<Bytes>) {
+        let (name, value) = match self {
+            Self::Method(Some(methods)) => (ALLOW, methods.header()),
+            Self::Login(refused) if refused.is_transient() => (RETRY_AFTER, "1"),
+            // One form for all of them: what is wrong with a credential is not said.
+            Self::Login(_) => (WWW_AUTHENTICATE, "Bearer realm=\"lockstep\""),
+            _ => return,
+        };
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
 }
 
@@ -161,10 +193,15 @@ impl From<Error> for Refusal {
 
 #[cfg(test)]
 mod tests {
+    use lockstep_auth::RefusedKind;
     use lockstep_core::ErrorKind;
 
     use super::*;
     use crate::metrics::REFUSALS;
+
+    fn refused(kind: RefusedKind) -> Refused {
+        Refused { kind, reason: "jwt_expired", detail: "the token is over".into() }
+    }
 
     fn every() -> Vec<Refusal> {
         vec![
@@ -173,6 +210,8 @@ mod tests {
             Refusal::Host,
             Refusal::Browser,
             Refusal::Token,
+            Refusal::Login(refused(RefusedKind::NotAccepted)),
+            Refusal::Login(refused(RefusedKind::NotNow)),
             Refusal::Method(None),
             Refusal::Body,
             Refusal::Target,
@@ -195,7 +234,8 @@ mod tests {
         for refusal in every() {
             let (text, problem) = (refusal.text_response(), refusal.problem_response(&"r".into()));
             assert_eq!(text.status(), problem.status(), "{refusal:?}");
-            assert!(text.status().is_client_error() || matches!(refusal, Refusal::Circle(_)));
+            let may_be_ours = matches!(refusal, Refusal::Circle(_) | Refusal::Login(_));
+            assert!(text.status().is_client_error() || may_be_ours);
             assert!(!text.headers().contains_key("content-type"));
             let json: serde_json::Value = serde_json::from_slice(problem.body()).unwrap();
             assert_eq!(json["status"], problem.status().as_u16());

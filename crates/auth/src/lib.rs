@@ -10,6 +10,8 @@
 //! | `IamLogin`, `AwsAccounts` | an identity of AWS | `aws-iam` |
 //! | `CertificateLogin` | a certificate that TLS has verified | `mtls` to read one |
 //!
+//! [`Callers`] has them all, and is the one way from a request to a principal.
+//!
 //! The environment, files, random bytes, time and HTTP come in through core's ports; nothing here reads a clock or a
 //! socket. What is decided here is recorded by the resolver, as [`AuditRecord`](lockstep_core::AuditRecord)s;
 //! [`AuditDelivery`] sends those to another system.
@@ -18,6 +20,7 @@
 
 mod allow_list;
 mod api_keys;
+mod callers;
 mod certificate;
 mod delivery;
 mod hex;
@@ -37,6 +40,7 @@ mod subject;
 
 pub use self::allow_list::AllowList;
 pub use self::api_keys::{API_KEY_PREFIX, ApiKeyHash, ApiKeySettings, ApiKeys, MAX_API_KEY_HASHES, NewApiKey};
+pub use self::callers::{Callers, Shown};
 pub use self::certificate::{
     CertificateFacts, CertificateLogin, CertificateMatch, CertificateRule, CloudflareCertificate,
 };

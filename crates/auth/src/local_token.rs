@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use lockstep_core::{Env, Error, ErrorKind, Files, Random, Result, SecretValue};
+use lockstep_core::{Env, Error, ErrorKind, Files, Principal, Random, Result, SecretValue};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -26,6 +26,7 @@ const MADE_BYTES: usize = 32;
 pub struct LocalToken {
     digest: [u8; 32],
     origin: TokenOrigin,
+    holder: Principal,
     made: Mutex<Option<SecretValue>>,
 }
 
@@ -102,7 +103,12 @@ impl LocalToken {
             text.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
         }
         let text = SecretValue::from(text);
-        Self { digest: digest(text.expose()), origin: TokenOrigin::Made, made: Mutex::new(Some(text)) }
+        Self {
+            digest: digest(text.expose()),
+            origin: TokenOrigin::Made,
+            holder: holder(),
+            made: Mutex::new(Some(text)),
+        }
     }
 
     fn of(token: &[u8], place: &str, origin: &TokenOrigin) -> Result<Self> {
@@ -113,7 +119,12 @@ impl LocalToken {
         } else if !token.iter().all(|byte| (b' '..=b'~').contains(byte)) || token.trim_ascii().len() < token.len() {
             "can't be sent in a header; write printable ASCII, without a line break and without a space at either end"
         } else {
-            return Ok(Self { digest: digest(token), origin: origin.clone(), made: Mutex::new(None) });
+            return Ok(Self {
+                digest: digest(token),
+                origin: origin.clone(),
+                holder: holder(),
+                made: Mutex::new(None),
+            });
         };
         Err(config(format!("the local token in {place} {wrong}")))
     }
@@ -124,6 +135,11 @@ impl LocalToken {
             return false;
         }
         digest(presented).ct_eq(&self.digest).into()
+    }
+
+    /// Who comes with it: `local`.
+    pub fn holder(&self) -> Principal {
+        self.holder.clone()
     }
 
     /// The text of a token that was made here, for its owner to print. It is there once; later, and for a token that
@@ -150,6 +166,11 @@ fn digest(token: &[u8]) -> [u8; 32] {
 
 fn config(message: String) -> Error {
     Error::new(ErrorKind::Config, message)
+}
+
+/// Made once: who comes with the token is told with each request.
+fn holder() -> Principal {
+    Principal::new("local")
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! Nothing is sent here: no login, no look at a provider, no prefetch.
 
 mod audit;
+mod callers;
 mod endpoint;
 mod providers;
-mod token;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -98,10 +98,7 @@ impl Config {
             random: Arc::clone(&ports.random),
             authorizer: Arc::new(self.allow_list()?),
             audit: Arc::clone(&ports.audit),
-            audit_hits: match settings.audit.hits {
-                settings::AuditHits::Summary => AuditHits::Summary,
-                settings::AuditHits::Full => AuditHits::Full,
-            },
+            audit_hits: self.audit_hits(),
             metrics: sink,
             mounts: built.mounts,
             routes: self.routes()?,
@@ -117,6 +114,16 @@ impl Config {
             audit_flush: settings.audit.flush.get(),
             warnings: self.warnings(),
         })
+    }
+
+    /// Where callers log in, who had what is worth a record each, unless something else is written.
+    fn audit_hits(&self) -> AuditHits {
+        match self.settings().audit.hits {
+            settings::AuditHits::Full => AuditHits::Full,
+            settings::AuditHits::Summary if self.is_written("audit.hits") => AuditHits::Summary,
+            settings::AuditHits::Summary if self.settings().auth.has_logins() => AuditHits::Full,
+            settings::AuditHits::Summary => AuditHits::Summary,
+        }
     }
 
     fn allow_list(&self) -> Result<AllowList, Problems> {

@@ -2,6 +2,8 @@
 
 mod address;
 mod aws;
+#[cfg(feature = "callers")]
+mod callers;
 mod vault;
 
 use std::time::Duration;
@@ -29,6 +31,8 @@ pub(crate) fn check(settings: &Settings, tree: &Node, aliases: &[String], proble
     checks.audit(settings);
     checks.listen(settings);
     checks.aws(settings, aliases);
+    #[cfg(feature = "callers")]
+    checks.callers(settings);
     checks.routes(settings, aliases);
     for (alias, provider) in &settings.providers {
         checks.provider(&format!("providers.{}", alias.0), provider);

@@ -36,6 +36,11 @@ use serde::{Deserialize, Serialize};
 
 pub use self::audit::{Audit, AuditFile, AuditHits, AuditHttp, AuditSinkKind, AuditWhenFull};
 pub use self::auth::Auth;
+#[cfg(feature = "callers")]
+pub use self::auth::{
+    ApiKey, ApiKeyHash, AwsIam, AwsWebIdentityIssuer, Certificate, CloudflareAccessIssuer, EntraIssuer,
+    EntraTokenVersion, GithubActionsIssuer, GoogleIssuer, Issuer, IssuerCommon, KubernetesIssuer, OidcIssuer,
+};
 pub use self::cache::{Cache, Freshness, Journal};
 pub use self::host::{Aws, Listen, ListenTls, Log, LogFormat, LogLevel, Metrics, Trace};
 pub use self::provider::{
@@ -75,7 +80,7 @@ pub struct Settings {
     pub listen: Listen,
     /// The surface that is compatible with AWS's Lambda extension and agent.
     pub aws: Aws,
-    /// What callers may read.
+    /// Who calls, and what they may do.
     pub auth: Auth,
     /// The audit log.
     pub audit: Audit,

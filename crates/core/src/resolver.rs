@@ -335,6 +335,11 @@ impl Resolver {
         stale.ok_or_else(|| unanswered.or(missing).unwrap_or_else(nobody))
     }
 
+    /// What it reads the time from.
+    pub fn timeline(&self) -> &Arc<Timeline> {
+        &self.0.timeline
+    }
+
     /// Tells the resolver that it is at least this late, by a clock outside the process.
     pub fn at_least(&self, wall: UnixMillis) {
         self.0.timeline.at_least(wall);

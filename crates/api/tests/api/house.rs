@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use lockstep_api::{Api, ApiLimits, ApiParts, AwsSurface, PrometheusMetrics, Row, Spelling};
-use lockstep_auth::{LocalToken, TokenOrigin};
+use lockstep_auth::{Callers, LocalToken, TokenOrigin};
 use lockstep_core::{
     Action, Alias, AuditHits, AuditRecord, AuditSink, Authorizer, CacheSettings, Call, CanonicalId, Capabilities,
     Decision, Error, ErrorKind, Filter, FreshnessSettings, FrontDoor, Hops, Journal, Metadata, MetricsSink, Mount,
@@ -234,8 +234,11 @@ fn assemble(freshness: Option<FreshnessSettings>, change: impl FnOnce(&mut ApiPa
         random: random.clone(),
         metrics: Some(metrics.clone()),
         trace: true,
-        token: Some(LocalToken::load(&[origin], &*env, &*TestFiles::new(), &*random).unwrap()),
-        socket_users: vec![1000],
+        callers: Callers {
+            token: Some(LocalToken::load(&[origin], &*env, &*TestFiles::new(), &*random).unwrap()),
+            socket_users: vec![1000],
+            ..Callers::default()
+        },
         token_headers: ApiParts::default_token_headers(),
         local: true,
         forwarded_headers: Vec::new(),
@@ -262,6 +265,15 @@ pub(crate) fn request(method: Method, target: &str) -> Request<Bytes> {
 /// The same without a token.
 pub(crate) fn bare(method: Method, target: &str) -> Request<Bytes> {
     Request::builder().method(method).uri(target).header("host", "127.0.0.1:2773").body(Bytes::new()).unwrap()
+}
+
+/// The same request with these headers more.
+pub(crate) fn with(mut request: Request<Bytes>, headers: &[(&str, &str)]) -> Request<Bytes> {
+    for (name, value) in headers {
+        let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+        request.headers_mut().append(name, value.parse().unwrap());
+    }
+    request
 }
 
 /// What was answered.

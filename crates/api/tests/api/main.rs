@@ -8,6 +8,8 @@ mod canary;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod logins;
+#[cfg(test)]
 mod native;
 #[cfg(test)]
 mod refusals;

@@ -7,16 +7,9 @@ use lockstep_api::{TABLE, Where};
 use lockstep_core::{FrontDoor, Outcome, Peer};
 use proptest::prelude::*;
 
-use crate::house::{House, TOKEN, bare, build, house, method_of, path_of, request, said};
+use crate::house::{House, TOKEN, bare, build, house, method_of, path_of, request, said, with};
 
 type Header = (&'static str, &'static str);
-
-fn with(mut request: Request<Bytes>, headers: &[Header]) -> Request<Bytes> {
-    for &(name, value) in headers {
-        request.headers_mut().append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_static(value));
-    }
-    request
-}
 
 /// Nobody was asked, and the refusal stands in the audit.
 fn assert_untouched(house: &House, case: &str) {
@@ -89,7 +82,7 @@ async fn the_right_token_is_accepted_in_each_header() {
 
 #[tokio::test]
 async fn without_a_token_in_the_configuration_nobody_comes_in_by_tcp() {
-    let house = build(|parts| parts.token = None);
+    let house = build(|parts| parts.callers.token = None);
     assert_eq!(house.get("/v1/db/creds").await.status, 403);
 }
 

@@ -185,7 +185,8 @@ fn l2_what_is_compared_is_a_digest_of_fixed_length() {
 fn l2_an_empty_token_never_verifies() {
     assert!(!load(&[], &[]).unwrap().verify(b""));
     assert!(!load(&[("AWS_TOKEN", TOKEN)], &[]).unwrap().verify(b""));
-    let of_nothing = LocalToken { digest: digest(b""), origin: TokenOrigin::Made, made: Mutex::new(None) };
+    let of_nothing =
+        LocalToken { digest: digest(b""), origin: TokenOrigin::Made, holder: holder(), made: Mutex::new(None) };
     assert!(!of_nothing.verify(b""));
 }
 

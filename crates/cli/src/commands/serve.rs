@@ -132,7 +132,8 @@ fn announce(listener: &Listener, config: &Config, endpoint: &Endpoint, output: O
     let shown = if place.starts_with("unix:") { place.clone() } else { format!("{scheme}://{place}") };
     let json_log = config.settings().log.format == settings::LogFormat::Json;
     if json_log {
-        tracing::info!(address = %shown, token = %endpoint.token, "listening");
+        let token = endpoint.token.as_ref().map(tracing::field::display);
+        tracing::info!(address = %shown, token, "listening");
     } else {
         output.note(&format!("listening on {shown}"));
     }
@@ -140,7 +141,10 @@ fn announce(listener: &Listener, config: &Config, endpoint: &Endpoint, output: O
     match &endpoint.made_token {
         Some(token) => output.say(&format!("token: {} (made for this run)", token.expose_text().unwrap_or_default())),
         None if json_log => {}
-        None => output.note(&format!("token: {}", endpoint.token)),
+        None => match &endpoint.token {
+            Some(origin) => output.note(&format!("token: {origin}")),
+            None => output.note("token: none; callers log in as `[auth]` says"),
+        },
     }
     if output.json { output.json(&json!({ "listening": place })) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! [`Endpoint`]: the API behind a listener, with its token.
+//! [`Endpoint`]: the API behind a listener, with its callers.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use http::{HeaderName, Request, Response};
 use lockstep_api::{Api, ApiLimits, ApiParts, AwsSurface};
 use lockstep_core::{Alias, Error, FrontDoor, Peer, SecretValue};
 
-use super::{Assembly, Ports, TokenOrigin, providers, token};
+use super::{Assembly, Ports, TokenOrigin, providers};
 use crate::config::Config;
 use crate::problem::Problems;
 use crate::settings::{AliasName, Provider};
@@ -15,8 +15,8 @@ use crate::settings::{AliasName, Provider};
 /// The API, ready for a listener.
 pub struct Endpoint {
     api: Api,
-    /// Where the local token came from.
-    pub token: TokenOrigin,
+    /// Where the local token came from, if there is one.
+    pub token: Option<TokenOrigin>,
     /// The token itself, if it was made at this start: its owner has to be told once.
     pub made_token: Option<SecretValue>,
 }
@@ -25,12 +25,12 @@ impl Config {
     /// Builds the endpoint over an assembled resolver.
     ///
     /// # Errors
-    /// What is wrong with the token or the AWS surface, with its place.
+    /// What is wrong with the callers or the AWS surface, with its place.
     pub fn endpoint(&self, ports: &Ports, assembly: &Assembly) -> Result<Endpoint, Problems> {
         let settings = self.settings();
-        let local_token = token::load(self, ports)?;
-        let origin = local_token.origin().clone();
-        let made_token = local_token.reveal();
+        let callers = self.callers(ports, assembly.resolver.timeline())?;
+        let origin = callers.token.as_ref().map(|token| token.origin().clone());
+        let made_token = callers.token.as_ref().and_then(lockstep_auth::LocalToken::reveal);
         let mut allowed_hosts = ApiParts::default_hosts();
         allowed_hosts.extend(settings.listen.allowed_hosts.iter().map(|host| host.as_str().into()));
         let token_headers = settings.aws.ssrf_headers.iter().filter_map(|header| header.parse::<HeaderName>().ok());
@@ -41,8 +41,7 @@ impl Config {
             random: Arc::clone(&ports.random),
             metrics: assembly.metrics.clone(),
             trace: settings.trace.enabled,
-            token: Some(local_token),
-            socket_users: settings.listen.socket_users.clone(),
+            callers,
             token_headers: token_headers.collect(),
             local: !settings.listen.allow_remote,
             forwarded_headers: Vec::new(),

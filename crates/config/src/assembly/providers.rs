@@ -16,7 +16,7 @@ mod missing;
 #[cfg(feature = "mock")]
 mod mock;
 #[cfg(feature = "remote")]
-mod remote;
+pub(super) mod remote;
 #[cfg(feature = "simulation")]
 mod simulation;
 #[cfg(feature = "vault")]

@@ -299,7 +299,7 @@ async fn l1_the_token_is_the_configured_one_else_the_variables_else_made() {
         let config = load(text, &[]).unwrap();
         let assembly = config.assemble(&bench.ports).unwrap();
         let endpoint = config.endpoint(&bench.ports, &assembly).unwrap();
-        assert_eq!(endpoint.token, origin);
+        assert_eq!(endpoint.token.as_ref(), Some(&origin));
         assert!(endpoint.made_token.is_none());
         assert_eq!(status(&endpoint, accepted).await, 200, "{origin:?}");
         assert_eq!(status(&endpoint, refused).await, 403, "{origin:?}");
@@ -308,7 +308,7 @@ async fn l1_the_token_is_the_configured_one_else_the_variables_else_made() {
     let config = load(MOCK, &[]).unwrap();
     let endpoint = config.endpoint(&bench.ports, &config.assemble(&bench.ports).unwrap()).unwrap();
     let made = endpoint.made_token.as_ref().unwrap().expose_text().unwrap().to_owned();
-    assert_eq!(endpoint.token, TokenOrigin::Made);
+    assert_eq!(endpoint.token, Some(TokenOrigin::Made));
     assert_eq!((status(&endpoint, &made).await, status(&endpoint, long).await), (200, 403));
 }
 

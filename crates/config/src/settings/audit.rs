@@ -13,7 +13,8 @@ use crate::units::{Period, Size};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Audit {
-    /// `summary` folds cached hits into exact counts per name and caller; `full` writes one record each.
+    /// `summary` folds cached hits into exact counts per name and caller; `full` writes one record each, which is the
+    /// default where callers log in (`auth.jwt`, `auth.keys`, `auth.aws_iam`, `auth.certificates`).
     pub hits: AuditHits,
     /// How often folded counts are written; from 10ms to 1h.
     pub flush: Period,

@@ -31,7 +31,7 @@ pub use self::kubernetes::{Kubernetes, KubernetesAuth, KubernetesInCluster, Kube
 pub use self::lockstep::Lockstep;
 pub use self::mock::{Mock, MockSecret, MockValue};
 pub use self::simulation::{DryRun, Placeholder, Record, Replay};
-use self::tagged::tagged;
+pub(super) use self::tagged::tagged;
 pub use self::vault::{
     Addresses, Vault, VaultAppRole, VaultAuth, VaultAws, VaultCert, VaultJwt, VaultKubernetes, VaultMount, VaultToken,
     VaultUserpass,

@@ -28,7 +28,7 @@ pub(super) fn ports(ports: &Ports, tls: &TlsProfile) -> Result<ProviderPorts> {
 }
 
 /// The TLS profile, its paths as the configuration's folder has them.
-pub(super) fn profile(config: &Config, tls: &Tls) -> TlsProfile {
+pub(in crate::assembly) fn profile(config: &Config, tls: &Tls) -> TlsProfile {
     let pem = |path: &PathBuf| Pem::File(config.path(path).into_boxed_path());
     TlsProfile {
         ca: tls.ca_file.as_ref().map(pem),

@@ -44,4 +44,4 @@ macro_rules! tagged {
     };
 }
 
-pub(super) use tagged;
+pub(in crate::settings) use tagged;
