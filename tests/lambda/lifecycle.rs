@@ -80,6 +80,16 @@ fn lambda_a_wrong_configuration_is_told_to_lambda_with_its_place() {
     assert!(sandbox.log().contains("cache.tll"), "{}", sandbox.log());
 }
 
+/// Break: build the extension with the feature `callers` of lockstep-config.
+#[test]
+fn lambda_the_extension_lets_nobody_log_in_and_says_so() {
+    for key in ["[auth.jwt.x]\ntype = \"oidc\"", "[auth.keys.x]\nhashes = []", "[auth.aws_iam]\naccounts = []"] {
+        let mut sandbox = Sandbox::start(&[("LOCKSTEP_CONFIG_CONTENT", key)], &[]);
+        assert_eq!(sandbox.ended().code(), Some(2), "{key}");
+        assert!(sandbox.log().contains("callers of its own machine alone"), "{}", sandbox.log());
+    }
+}
+
 /// A made token could be known to nobody but the log. Break: accept `TokenOrigin::Made`.
 #[test]
 fn lambda_without_a_token_that_the_function_knows_nothing_is_served() {

@@ -72,6 +72,35 @@ impl Cluster {
         answer["status"]["token"].as_str().unwrap().to_owned()
     }
 
+    /// A token of a service account for this audience; the account is made when it is not there.
+    pub(crate) fn account_token(&self, namespace: &str, name: &str, audience: &str) -> String {
+        let account = json!({ "metadata": { "name": name } });
+        let accounts = format!("api/v1/namespaces/{namespace}/serviceaccounts");
+        let (status, _) = self.ask("POST", &accounts, Bytes::from(account.to_string()));
+        assert!(matches!(status, 201 | 409), "{status}");
+        let spec = json!({ "spec": { "audiences": [audience], "expirationSeconds": 3600 } });
+        let answer = self.post(&format!("{accounts}/{name}/token"), &spec);
+        answer["status"]["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Lets everybody see the keys that tokens of service accounts are signed with.
+    pub(crate) fn open_discovery(&self) {
+        let binding = json!({
+            "metadata": { "name": unique("discovery") },
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": "system:service-account-issuer-discovery",
+            },
+            "subjects": [{
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "Group",
+                "name": "system:unauthenticated",
+            }],
+        });
+        self.post("apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding);
+    }
+
     pub(crate) fn delete(&self, path: &str) {
         let (status, answer) = self.ask("DELETE", path, Bytes::new());
         assert!(status < 300, "DELETE {path}: {status} {answer}");

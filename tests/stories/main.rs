@@ -19,6 +19,7 @@ mod flight;
 mod limits;
 mod listener;
 mod log_lines;
+mod logins;
 mod openbao;
 mod openbao_lease;
 mod outage;

@@ -264,13 +264,13 @@ impl Api {
             let id = self.nobody.clone();
             return Some(Ok(Principal { id, login: Login::Local, claims: None, peer: peer.address.clone() }));
         }
-        let told = self.callers.at_once(self.guard.shown(peer, head), peer, self.now())?;
+        let told = self.callers.at_once(head.shown(peer), peer, self.now())?;
         Some(told.map_err(|refused| self.not_let_in(refused)))
     }
 
     async fn login(&self, peer: &Peer, head: &Head<'_>, id: &RequestId) -> Result<Principal, Refusal> {
         let call = Call::new(self.clock.clone(), self.spawn.clone(), id.clone(), self.limits.request_time);
-        let told = self.callers.identify(&call, self.guard.shown(peer, head), peer, self.now()).await;
+        let told = self.callers.identify(&call, head.shown(peer), peer, self.now()).await;
         told.map_err(|refused| self.not_let_in(refused))
     }
 

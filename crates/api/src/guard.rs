@@ -63,6 +63,21 @@ pub(crate) struct Head<'a> {
     pub(crate) if_none_match: Option<&'a HeaderMap>,
 }
 
+impl<'a> Head<'a> {
+    /// What the head shows of its caller.
+    pub(crate) fn shown(&self, peer: &Peer) -> Shown<'a> {
+        // What AWS has verified in front of us is left in the request; nobody else's signature says anything here.
+        let is_foreign = self.signature && peer.aws.is_none();
+        match (self.token, self.proof) {
+            (Once::Missing, Once::Missing) if is_foreign => Shown::Token(b""),
+            (Once::Missing, Once::Missing) => Shown::Nothing,
+            (Once::One(token), Once::Missing) if !is_foreign => Shown::Token(token),
+            (Once::Missing, Once::One(proof)) if !is_foreign => Shown::Proof(proof),
+            _ => Shown::Several,
+        }
+    }
+}
+
 /// What a guard compares with.
 pub(crate) struct Guard {
     pub(crate) local: bool,
@@ -125,19 +140,6 @@ impl Guard {
             return Err(Refusal::Browser);
         }
         Ok(())
-    }
-
-    /// What the head shows of its caller.
-    pub(crate) fn shown<'a>(&self, peer: &Peer, head: &Head<'a>) -> Shown<'a> {
-        // What AWS has verified in front of us is left in the request; nobody else's signature says anything here.
-        let is_foreign = head.signature && peer.aws.is_none();
-        match (head.token, head.proof) {
-            (Once::Missing, Once::Missing) if is_foreign => Shown::Token(b""),
-            (Once::Missing, Once::Missing) => Shown::Nothing,
-            (Once::One(token), Once::Missing) if !is_foreign => Shown::Token(token),
-            (Once::Missing, Once::One(proof)) if !is_foreign => Shown::Proof(proof),
-            _ => Shown::Several,
-        }
     }
 
     fn allows_host(&self, host: &[u8]) -> bool {

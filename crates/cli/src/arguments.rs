@@ -85,6 +85,12 @@ pub(crate) enum Verb {
         #[arg(value_name = "NAME")]
         name: String,
     },
+    /// Makes an API key, and the hash of it for `[auth.keys]`.
+    Key {
+        /// Which key it is: 1 to 32 small letters, digits and `-`. It stands in the key.
+        #[arg(value_name = "ID")]
+        id: String,
+    },
     /// Looks at the audit.
     Audit {
         #[command(subcommand)]

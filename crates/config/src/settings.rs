@@ -38,8 +38,9 @@ pub use self::audit::{Audit, AuditFile, AuditHits, AuditHttp, AuditSinkKind, Aud
 pub use self::auth::Auth;
 #[cfg(feature = "callers")]
 pub use self::auth::{
-    ApiKey, ApiKeyHash, AwsIam, AwsWebIdentityIssuer, Certificate, CloudflareAccessIssuer, EntraIssuer,
-    EntraTokenVersion, GithubActionsIssuer, GoogleIssuer, Issuer, IssuerCommon, KubernetesIssuer, OidcIssuer,
+    ApiKey, ApiKeyHash, ApiKeys, AwsIam, AwsIdentities, AwsWebIdentityIssuer, Certificate, Certificates,
+    CloudflareAccessIssuer, EntraIssuer, EntraTokenVersion, GithubActionsIssuer, GoogleIssuer, Issuer, IssuerCommon,
+    Issuers, KubernetesIssuer, OidcIssuer,
 };
 pub use self::cache::{Cache, Freshness, Journal};
 pub use self::host::{Aws, Listen, ListenTls, Log, LogFormat, LogLevel, Metrics, Trace};

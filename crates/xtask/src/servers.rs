@@ -40,6 +40,7 @@ impl Servers {
         let azure = tools::azure(cache)?.program();
         let ministack_python = tools::ministack(cache)?.program();
         let gcp_python = tools::gcp(cache)?.program();
+        let oidc_program = tools::oidc(cache)?;
         let bao = tools::openbao(cache)?;
         let emulator = tools::lambda_emulator(cache, &aws)?;
         let faketime = tools::faketime(cache)?;
@@ -63,6 +64,11 @@ impl Servers {
         let mut drongo = Starting::new("drongo", folder, "/drongo/health", |port| {
             let mut command = Command::new(&gcp_python);
             command.args(["-m", "drongo.cli", "server", "--host", "127.0.0.1", "--port", &port.to_string()]);
+            command
+        })?;
+        let mut oidc = Starting::new("oidc", folder, "/.well-known/openid-configuration", |port| {
+            let mut command = Command::new("node");
+            command.arg(&oidc_program).arg(port.to_string());
             command
         })?;
         let mut openbao = Starting::new("openbao", folder, "/v1/sys/health", |port| {
@@ -89,6 +95,7 @@ impl Servers {
             ("LOCKSTEP_TEST_MINISTACK", &mut ministack),
             ("LOCKSTEP_TEST_DRONGO", &mut drongo),
             ("LOCKSTEP_TEST_OPENBAO", &mut openbao),
+            ("LOCKSTEP_TEST_OIDC", &mut oidc),
         ] {
             variables.push((name.to_owned(), server.ready()?));
         }
@@ -98,7 +105,8 @@ impl Servers {
             variables.push((format!("{name}_SECRET_KEY"), secret));
         }
         variables.extend(kubernetes.ready(&python)?);
-        let running = [moto, moto_auth, ministack, drongo, openbao].into_iter().map(|server| server.service).collect();
+        let running =
+            [moto, moto_auth, ministack, drongo, openbao, oidc].into_iter().map(|server| server.service).collect();
         Ok(Self { variables, _running: running, _postgres: postgres, _kubernetes: kubernetes })
     }
 

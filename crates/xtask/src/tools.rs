@@ -7,6 +7,7 @@ mod cache;
 mod cargo;
 mod debian;
 mod kubernetes;
+mod node;
 mod python;
 
 pub(crate) use self::cache::Cache;
@@ -15,6 +16,7 @@ pub(crate) use self::cargo::{
 };
 pub(crate) use self::debian::{Postgres, Wrk, faketime, postgres, wrk};
 pub(crate) use self::kubernetes::{Kubernetes, kubernetes};
+pub(crate) use self::node::oidc;
 pub(crate) use self::python::{aws, azure, gcp, lambda_emulator, ministack, openbao, zig};
 
 use crate::failure::Outcome;
@@ -27,6 +29,7 @@ pub(crate) fn fetch(workspace: &Workspace, cache: &Cache) -> Outcome {
     ministack(cache)?;
     azure(cache)?;
     gcp(cache)?;
+    oidc(cache)?;
     lambda_emulator(cache, &aws)?;
     faketime(cache)?;
     postgres(cache)?;

@@ -18,6 +18,8 @@ use super::issuer::{Issuer, Place, is_plain};
 use super::jwks::{KeySet, MAX_SET_BYTES};
 use crate::strict_json::object;
 
+/// What is understood. A kube-apiserver gives its keys as nothing but `jwk-set+json`, and refuses (406) who does not name it.
+const ACCEPTED: &str = "application/json, application/jwk-set+json";
 /// The largest discovery document in bytes.
 const MAX_DOCUMENT_BYTES: usize = 64 << 10;
 /// Keys, items and levels of a discovery document.
@@ -50,7 +52,7 @@ impl Fetch {
     }
 
     async fn get(&self, uri: Uri, response_bytes: usize, what: &str) -> Result<Bytes, Fault> {
-        let request = Request::get(uri).header(ACCEPT, "application/json").body(Bytes::new());
+        let request = Request::get(uri).header(ACCEPT, ACCEPTED).body(Bytes::new());
         let request = request.map_err(|_| Fault::from(format!("{what} has no address")))?;
         let limits = Limits { time: self.time, response_bytes, members: DOCUMENT.members };
         let response = self.transport.send(request, limits).await.map_err(|error| {

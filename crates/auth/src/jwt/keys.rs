@@ -219,8 +219,11 @@ impl Keys {
             return Step::Wait { number: *number, begun: *begun, flight: flight.clone(), spare };
         }
         let fetch = self.fetch.clone();
-        let task: Pin<Box<dyn Future<Output = Outcome> + Send>> =
-            Box::pin(async move { fetch.keys().await.map(Arc::new) });
+        let task: Pin<Box<dyn Future<Output = Outcome> + Send>> = Box::pin(async move {
+            let name = &fetch.issuer.settings.name;
+            let note = |fault: &Fault| tracing::warn!(issuer = %name, reason = %fault, "its keys can't be had");
+            fetch.keys().await.inspect_err(note).map(Arc::new)
+        });
         let flight = task.shared();
         state.flights += 1;
         state.flight = Some((state.flights, now, self.settings.single_flight.then(|| flight.clone())));

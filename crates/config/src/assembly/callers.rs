@@ -165,6 +165,9 @@ mod logins {
         settings.key_hosts = common.key_hosts.to_vec();
         settings.insecure = common.insecure;
         settings.tls = profile(config, common.tls);
+        if let Some(url) = issuer.keys_url() {
+            settings.keys = KeySource::Url(url.to_owned());
+        }
         if let Some(path) = common.keys_file {
             let content = ports.files.read(&config.path(path), MAX_KEYS_BYTES)?;
             let text = std::str::from_utf8(&content.bytes);
@@ -187,7 +190,6 @@ mod logins {
         let algorithms = oidc.algorithms.iter().map(|text| Algorithm::parse(text).ok_or_else(|| unknown(text)));
         let settings = IssuerSettings::new(name, oidc.issuer.as_str(), audience);
         Ok(IssuerSettings {
-            keys: oidc.keys_url.clone().map_or(KeySource::Discovery, KeySource::Url),
             algorithms: algorithms.collect::<Result<_>>()?,
             types: oidc.types.clone(),
             subject: oidc.subject.clone(),

@@ -1,5 +1,8 @@
 //! An assembly over ports in memory: what is missing is said at start, and what is built answers.
 
+#[cfg(feature = "callers")]
+mod callers;
+
 use std::sync::{Arc, Mutex};
 
 use lockstep_core::{

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Checks, MILLIS, ZERO};
-use crate::settings::{Issuer, Settings};
+use crate::settings::Settings;
 
 impl Checks<'_> {
     pub(super) fn callers(&mut self, settings: &Settings) {
@@ -12,10 +12,7 @@ impl Checks<'_> {
             let common = issuer.common();
             self.period(&format!("{key}.leeway"), common.leeway, ZERO, Duration::from_mins(1));
             self.tls(&key, common.tls);
-            if let Issuer::Oidc(oidc) = issuer
-                && oidc.keys_url.is_some()
-                && common.keys_file.is_some()
-            {
+            if issuer.keys_url().is_some() && common.keys_file.is_some() {
                 self.wrong(&format!("{key}.keys_file"), "its keys are named twice; write `keys_url` or `keys_file`");
             }
         }

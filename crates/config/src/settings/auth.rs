@@ -1,5 +1,7 @@
 //! `[auth]`: who calls, and what they may do.
 
+#[cfg(not(feature = "callers"))]
+mod absent;
 #[cfg(feature = "callers")]
 mod callers;
 #[cfg(feature = "callers")]
@@ -7,17 +9,16 @@ mod issuer;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(not(feature = "callers"))]
+use self::absent::{ApiKeys, AwsIdentities, Certificates, Issuers};
 #[cfg(feature = "callers")]
-pub use self::callers::{ApiKey, ApiKeyHash, AwsIam, Certificate};
+pub use self::callers::{ApiKey, ApiKeyHash, ApiKeys, AwsIam, AwsIdentities, Certificate, Certificates};
 #[cfg(feature = "callers")]
 pub use self::issuer::{
     AwsWebIdentityIssuer, CloudflareAccessIssuer, EntraIssuer, EntraTokenVersion, GithubActionsIssuer, GoogleIssuer,
-    Issuer, IssuerCommon, KubernetesIssuer, OidcIssuer,
+    Issuer, IssuerCommon, Issuers, KubernetesIssuer, OidcIssuer,
 };
 use super::AllowRule;
-
-#[cfg(feature = "callers")]
-type Table<T> = std::collections::BTreeMap<super::AliasName, T>;
 
 /// `[auth]`: who calls, and what they may do.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -28,43 +29,27 @@ pub struct Auth {
     /// name, `[]` none.
     pub allow: Vec<AllowRule>,
     /// Issuers of signed tokens (JWT, OIDC), each by a name of yours: callers are `jwt:<name>:<subject>`.
-    #[cfg(feature = "callers")]
-    #[serde(skip_serializing_if = "Table::is_empty")]
-    pub jwt: Table<Issuer>,
+    #[serde(skip_serializing_if = "Issuers::is_empty")]
+    pub jwt: Issuers,
     /// API keys, each by whom it is for: callers are `key:<name>`.
-    #[cfg(feature = "callers")]
-    #[serde(skip_serializing_if = "Table::is_empty")]
-    pub keys: Table<ApiKey>,
+    #[serde(skip_serializing_if = "ApiKeys::is_empty")]
+    pub keys: ApiKeys,
     /// Identities of AWS: callers are `iam:<arn>`.
-    #[cfg(feature = "callers")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub aws_iam: Option<AwsIam>,
+    #[serde(skip_serializing_if = "AwsIdentities::is_none")]
+    pub aws_iam: AwsIdentities,
     /// Certificates that `listen.tls` has verified, each by whom it is for: callers are `cert:<name>`.
-    #[cfg(feature = "callers")]
-    #[serde(skip_serializing_if = "Table::is_empty")]
-    pub certificates: Table<Certificate>,
-    #[cfg(not(feature = "callers"))]
-    #[serde(skip_serializing)]
-    jwt: Absent,
-    #[cfg(not(feature = "callers"))]
-    #[serde(skip_serializing)]
-    keys: Absent,
-    #[cfg(not(feature = "callers"))]
-    #[serde(skip_serializing)]
-    aws_iam: Absent,
-    #[cfg(not(feature = "callers"))]
-    #[serde(skip_serializing)]
-    certificates: Absent,
+    #[serde(skip_serializing_if = "Certificates::is_empty")]
+    pub certificates: Certificates,
 }
 
 impl Default for Auth {
     fn default() -> Self {
         Self {
             allow: vec![AllowRule("**".to_owned())],
-            jwt: Default::default(),
-            keys: Default::default(),
-            aws_iam: Default::default(),
-            certificates: Default::default(),
+            jwt: Issuers::default(),
+            keys: ApiKeys::default(),
+            aws_iam: AwsIdentities::default(),
+            certificates: Certificates::default(),
         }
     }
 }
@@ -72,27 +57,6 @@ impl Default for Auth {
 impl Auth {
     /// Whether anybody logs in with more than being on this machine.
     pub fn has_logins(&self) -> bool {
-        #[cfg(feature = "callers")]
-        return !self.jwt.is_empty()
-            || !self.keys.is_empty()
-            || self.aws_iam.is_some()
-            || !self.certificates.is_empty();
-        #[cfg(not(feature = "callers"))]
-        return false;
-    }
-}
-
-/// A key of the configuration that this program does not have.
-#[cfg(not(feature = "callers"))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-struct Absent;
-
-#[cfg(not(feature = "callers"))]
-impl<'de> Deserialize<'de> for Absent {
-    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom(
-            "this program answers callers of its own machine alone; remove this, or let `lockstep serve` answer",
-        ))
+        !self.jwt.is_empty() || !self.keys.is_empty() || !self.aws_iam.is_none() || !self.certificates.is_empty()
     }
 }

@@ -60,6 +60,14 @@ pub fn openbao() -> Result<String, Missing> {
     variable("LOCKSTEP_TEST_OPENBAO", "OpenBao")
 }
 
+/// An issuer of signed tokens by other hands (OpenID Connect): `POST /token` with `aud`, `sub`, `lifetime` and `claims`.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_OIDC` is not set.
+pub fn oidc() -> Result<String, Missing> {
+    variable("LOCKSTEP_TEST_OIDC", "an OIDC server")
+}
+
 /// The root token of the [`openbao`] dev server.
 pub const OPENBAO_ROOT: &str = "root";
 

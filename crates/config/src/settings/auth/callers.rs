@@ -5,7 +5,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::settings::AliasName;
 use crate::units::Period;
+
+/// `[auth.keys.<name>]`.
+pub type ApiKeys = BTreeMap<AliasName, ApiKey>;
+/// `[auth.aws_iam]`.
+pub type AwsIdentities = Option<AwsIam>;
+/// `[auth.certificates.<name>]`.
+pub type Certificates = BTreeMap<AliasName, Certificate>;
 
 /// An API key. The configuration holds no key, only the hash of its secret part.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]

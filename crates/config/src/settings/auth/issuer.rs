@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::Tls;
 use crate::settings::provider::tagged;
+use crate::settings::{AliasName, Tls};
 use crate::units::Period;
+
+/// `[auth.jwt.<name>]`.
+pub type Issuers = BTreeMap<AliasName, Issuer>;
 
 /// What every issuer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +123,15 @@ impl Issuer {
             Self::Oidc(issuer) => issuer.common(),
         }
     }
+
+    /// The address of its keys, where one may be written.
+    pub fn keys_url(&self) -> Option<&str> {
+        match self {
+            Self::Kubernetes(issuer) => issuer.keys_url.as_deref(),
+            Self::Oidc(issuer) => issuer.keys_url.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 issuer! {
@@ -136,6 +148,10 @@ issuer! {
     pub struct KubernetesIssuer {
         /// The cluster's issuer, as `kubectl get --raw /.well-known/openid-configuration` shows it.
         pub issuer: String,
+        /// The address of its keys, such as `https://10.0.0.1:6443/openid/v1/jwks`; else discovery says it. It is asked
+        /// without a login.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub keys_url: Option<String>,
     }
 }
 

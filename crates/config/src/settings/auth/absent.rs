@@ -1,0 +1,33 @@
+//! What stands in the place of callers' settings in a program that answers its own machine alone.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A key of the configuration that this program does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Absent;
+
+pub type ApiKeys = Absent;
+pub type AwsIdentities = Absent;
+pub type Certificates = Absent;
+pub type Issuers = Absent;
+
+#[expect(clippy::unused_self, reason = "it is read like the settings that it stands for")]
+impl Absent {
+    pub(super) fn is_empty(&self) -> bool {
+        true
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        true
+    }
+}
+
+impl<'de> Deserialize<'de> for Absent {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(D::Error::custom(
+            "this program answers callers of its own machine alone; remove this, or let `lockstep serve` answer",
+        ))
+    }
+}
