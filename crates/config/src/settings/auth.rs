@@ -57,6 +57,6 @@ impl Default for Auth {
 impl Auth {
     /// Whether anybody logs in with more than being on this machine.
     pub fn has_logins(&self) -> bool {
-        !self.jwt.is_empty() || !self.keys.is_empty() || !self.aws_iam.is_none() || !self.certificates.is_empty()
+        !self.jwt.is_empty() || !self.keys.is_empty() || self.aws_iam.is_some() || !self.certificates.is_empty()
     }
 }

@@ -22,6 +22,10 @@ impl Absent {
     pub(super) fn is_none(&self) -> bool {
         true
     }
+
+    pub(super) fn is_some(&self) -> bool {
+        false
+    }
 }
 
 impl<'de> Deserialize<'de> for Absent {
