@@ -1,9 +1,11 @@
 //! [`Api`]: the hall behind every front door. It takes a request through guard, target, routes and handler, and dresses
 //! whatever comes out.
 //!
-//! The order of refusals is here and nowhere else: cap, forwarded, host, browser, login, method, route, body, parameters.
+//! The order of refusals is here and nowhere else: cap, forwarded, host, browser, address's rate, login, caller's rate,
+//! method, route, body, load, parameters.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
@@ -19,6 +21,7 @@ use crate::guard::{Guard, Head, Once};
 use crate::health::Readiness;
 use crate::native::Tags;
 use crate::parts::{ApiLimits, ApiParts, AwsSurface};
+use crate::quota::{Quota, network};
 use crate::refusal::Refusal;
 use crate::request_id::{self, RequestIds, trace};
 use crate::routes::{Methods, Row, Spelling, TABLE, Where, find, speaks_text};
@@ -45,8 +48,33 @@ pub struct Api {
     aws: Option<AwsSurface>,
     readiness: Readiness,
     callers: Callers,
+    quotas: Quotas,
+    /// Requests that are waited for.
+    under_way: AtomicUsize,
     /// Who asks for what everybody may have, and whoever was not let in.
     nobody: Arc<str>,
+}
+
+/// When a request counts against the rates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Count {
+    Now,
+    Later,
+}
+
+/// How many requests may come, before and after it is known from whom.
+struct Quotas {
+    address: Option<Quota>,
+    caller: Option<Quota>,
+}
+
+/// A request that is waited for. Its place is free again when it is dropped.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A request that may be looked at: where it comes from is in order, and it is known whether its route asks who calls.
@@ -163,10 +191,15 @@ impl Api {
                 forwarded_headers: parts.forwarded_headers,
                 allowed_hosts: parts.allowed_hosts,
             },
-            limits: parts.limits,
             aws: parts.aws,
             readiness: Readiness::default(),
             callers: parts.callers,
+            quotas: Quotas {
+                address: parts.limits.address.map(|pace| Quota::new(pace, parts.limits.counted)),
+                caller: parts.limits.caller.map(|pace| Quota::new(pace, parts.limits.counted)),
+            },
+            under_way: AtomicUsize::new(0),
+            limits: parts.limits,
             nobody: Arc::from("unknown"),
         })
     }
@@ -196,13 +229,13 @@ impl Api {
         let (parts, body) = request.into_parts();
         let head = self.guard.read(&parts);
         let id = self.ids.of(head.request_id.one());
-        let admitted = match self.enter(peer, &parts, &head) {
+        let admitted = match self.enter(peer, &parts, &head, Count::Now) {
             Ok(entered) => {
                 let who = match self.login_at_once(peer, &head, &entered) {
                     Some(told) => told,
                     None => self.login(peer, &head, &id).await,
                 };
-                self.admit(entered, who, &parts, &head)
+                self.admit(entered, who, &parts, &head, Count::Now)
             }
             Err(refusal) => Err((refusal, None)),
         };
@@ -211,6 +244,9 @@ impl Api {
             Err(turned) => return self.refused(&turned, peer, &parts, &id),
         };
         let id = &exchange.id;
+        let Some(_place) = self.place(&exchange) else {
+            return self.refused(&(Refusal::Overloaded, Some(exchange.who.clone())), peer, &parts, id);
+        };
         match self.handle(&exchange).await {
             Ok(response) => self.dress(response, &parts, id),
             Err(Stop::Refused(refusal)) => self.refused(&(refusal, Some(exchange.who.clone())), peer, &parts, id),
@@ -246,7 +282,7 @@ impl Api {
     }
 
     /// The first checks of a head, in the order that stands at the top of this file: where the request comes from.
-    fn enter<'a>(&self, peer: &Peer, parts: &'a Parts, head: &Head<'_>) -> Result<Entered<'a>, Refusal> {
+    fn enter<'a>(&self, peer: &Peer, parts: &'a Parts, head: &Head<'_>, count: Count) -> Result<Entered<'a>, Refusal> {
         let is_ping = self.aws.is_some() && parts.uri.path() == "/ping";
         self.guard.check_origin(peer, head, is_ping)?;
         let target = Target::parse(&parts.uri);
@@ -255,7 +291,41 @@ impl Api {
             let (row, rest) = find(&target.path, prefix)?;
             Some((row, target.path.len() - rest.len()))
         });
-        Ok(Entered { target, found })
+        let entered = Entered { target, found };
+        self.check_address(peer, &entered, count)?;
+        Ok(entered)
+    }
+
+    /// Whether an address, and then a caller, may send one more. What `at_once` answers is counted when it is answered: what
+    /// it lets in is counted when it comes again.
+    fn check_rate(&self, quota: Option<&Quota>, name: impl FnOnce() -> String, count: Count) -> Result<(), Refusal> {
+        let Some(quota) = quota else { return Ok(()) };
+        let (name, now) = (name(), self.clock.monotonic());
+        match count {
+            Count::Now => quota.take(&name, now),
+            Count::Later => quota.look(&name, now),
+        }
+        .map_err(Refusal::Rate)
+    }
+
+    fn check_address(&self, peer: &Peer, entered: &Entered<'_>, count: Count) -> Result<(), Refusal> {
+        match &peer.address {
+            // Before anything is computed for it.
+            Some(address) if entered.needs_login() => {
+                self.check_rate(self.quotas.address.as_ref(), || network(address), count)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts what was answered at once.
+    fn count(&self, peer: &Peer, who: Option<&Principal>) {
+        if let Some(address) = &peer.address {
+            let _ = self.check_rate(self.quotas.address.as_ref(), || network(address), Count::Now);
+        }
+        if let Some(who) = who {
+            let _ = self.check_rate(self.quotas.caller.as_ref(), || who.id.to_string(), Count::Now);
+        }
     }
 
     /// Who calls, if that can be told without waiting.
@@ -266,6 +336,15 @@ impl Api {
         }
         let told = self.callers.at_once(head.shown(peer), peer, self.now())?;
         Some(told.map_err(|refused| self.not_let_in(refused)))
+    }
+
+    /// A place among the requests that are waited for; what everybody may have needs none, so that a full house still says
+    /// that it lives.
+    fn place(&self, exchange: &Exchange<'_>) -> Option<Place<'_>> {
+        let most = if exchange.row.token { self.limits.under_way } else { 0 };
+        let before = self.under_way.fetch_add(1, Ordering::Relaxed);
+        let place = Place(&self.under_way);
+        (most == 0 || before < most).then_some(place)
     }
 
     async fn login(&self, peer: &Peer, head: &Head<'_>, id: &RequestId) -> Result<Principal, Refusal> {
@@ -290,9 +369,13 @@ impl Api {
         who: Result<Principal, Refusal>,
         parts: &Parts,
         head: &Head<'_>,
+        count: Count,
     ) -> Result<Admitted<'a>, Turned> {
         let who = who.map_err(|refusal| (refusal, None))?;
         let turned = |refusal| (refusal, Some(who.clone()));
+        if entered.needs_login() {
+            self.check_rate(self.quotas.caller.as_ref(), || who.id.to_string(), count).map_err(turned)?;
+        }
         let (target, (row, rest)) = match (entered.target, entered.found) {
             (Ok(target), Some(found)) => (target, found),
             (target, _) => {
@@ -380,23 +463,27 @@ impl FrontDoor for Api {
     fn at_once(&self, peer: &Peer, parts: &Parts) -> Option<Response<Bytes>> {
         let head = self.guard.read(parts);
         let id = self.ids.of(head.request_id.one());
-        let admitted = match self.enter(peer, parts, &head) {
+        let admitted = match self.enter(peer, parts, &head, Count::Later) {
             // A login that has to wait is let in: its turn is in `call`.
             Ok(entered) => {
                 let who = self.login_at_once(peer, &head, &entered)?;
-                self.admit(entered, who, parts, &head)
+                self.admit(entered, who, parts, &head, Count::Later)
             }
             Err(refusal) => Err((refusal, None)),
         };
         let admitted = match admitted {
             Ok(admitted) => admitted,
-            Err(turned) => return Some(self.refused(&turned, peer, parts, &id)),
+            Err(turned) => {
+                self.count(peer, turned.1.as_ref());
+                return Some(self.refused(&turned, peer, parts, &id));
+            }
         };
         if head.body {
             return None;
         }
         let exchange = Exchange::new(admitted, head, id, Bytes::new());
         let response = self.handle_at_once(&exchange)?;
+        self.count(peer, Some(&exchange.who));
         Some(self.dress(response, parts, &exchange.id))
     }
 

@@ -19,6 +19,7 @@ mod native;
 mod parts;
 mod problem;
 mod query;
+mod quota;
 mod refusal;
 mod request_id;
 mod routes;

@@ -34,12 +34,14 @@ const BUCKETS: [u64; 13] =
     [50, 100, 250, 500, 1_000, 5_000, 10_000, 50_000, 100_000, 250_000, 1_000_000, 2_500_000, 10_000_000];
 
 /// Why requests are refused before the resolver, as [`Refusal::code`](crate::refusal::Refusal::code) says it.
-pub(crate) const REFUSALS: [&str; 16] = [
+pub(crate) const REFUSALS: [&str; 18] = [
     "too_many_connections",
     "forwarded",
     "forbidden_host",
     "forbidden_origin",
     "bad_token",
+    "rate_limited",
+    "overloaded",
     "unauthenticated",
     "login_unavailable",
     "method_not_allowed",

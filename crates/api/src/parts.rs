@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 use lockstep_auth::Callers;
-use lockstep_core::{Alias, Clock, Random, Resolver, Spawn};
+use lockstep_core::{Alias, Clock, Pace, Random, Resolver, Spawn};
 
 use crate::PrometheusMetrics;
 
@@ -67,6 +67,15 @@ pub struct ApiLimits {
     pub ready_age: Duration,
     /// How long the providers have to answer `/health/ready`.
     pub ready_time: Duration,
+    /// Requests that may be waited for at the same time; one more is turned away with 503. Zero is no limit. What is
+    /// answered from the cache waits for nothing and is not counted, and `/ping` and `/health/*` are never turned away.
+    pub under_way: usize,
+    /// How many requests one address may send, before anybody looks at who it is.
+    pub address: Option<Pace>,
+    /// How many requests one caller may send.
+    pub caller: Option<Pace>,
+    /// How many addresses and callers are kept count of, at least; half of them are forgotten when there are more.
+    pub counted: usize,
 }
 
 impl Default for ApiLimits {
@@ -77,6 +86,10 @@ impl Default for ApiLimits {
             page_items: 1000,
             ready_age: Duration::from_secs(5),
             ready_time: Duration::from_secs(3),
+            under_way: 2000,
+            address: None,
+            caller: None,
+            counted: 10_000,
         }
     }
 }

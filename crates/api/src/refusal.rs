@@ -2,6 +2,7 @@
 //! surface and its words on the native API. Each is in the audit, those alike as a count.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
@@ -26,6 +27,10 @@ pub(crate) enum Refusal {
     Browser,
     /// No token, a wrong one, or more than one, where only callers of this machine are let in: L1.
     Token,
+    /// More requests than one address, or one caller, may send. It may send the next one after this time.
+    Rate(Duration),
+    /// More requests are waited for than may be.
+    Overloaded,
     /// Nobody that is let in here. The reason is for the audit alone.
     Login(Refused),
     /// The route takes other methods; `None` when there is no such route either.
@@ -71,6 +76,14 @@ impl Refusal {
                 p(StatusCode::FORBIDDEN, "bad_token", "The token is missing or wrong"),
                 "send the token once, as `Authorization: Bearer …` or in one of the token headers",
             ),
+            Self::Rate(_) => (
+                p(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
+                "wait as long as Retry-After says, and send fewer: keep what was answered, or ask for many in one batch",
+            ),
+            Self::Overloaded => (
+                p(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests are waited for"),
+                "try again in a moment; the operator may raise `listen.max_requests`",
+            ),
             Self::Login(refused) if refused.is_transient() => (
                 p(StatusCode::SERVICE_UNAVAILABLE, "login_unavailable", "Who calls can't be told now"),
                 "try again with the same credential",
@@ -112,6 +125,8 @@ impl Refusal {
             Self::Host => "Forbidden host".into(),
             Self::Browser => "Forbidden origin".into(),
             Self::Token => "Bad Token".into(),
+            Self::Rate(_) => "Rate exceeded".into(),
+            Self::Overloaded => "Overloaded".into(),
             Self::Login(refused) if refused.is_transient() => "Login unavailable".into(),
             Self::Login(_) => "Unauthenticated".into(),
             Self::Method(_) => "Not allowed".into(),
@@ -175,13 +190,17 @@ impl Refusal {
 
     fn add_headers(&self, response: &mut Response<Bytes>) {
         let (name, value) = match self {
-            Self::Method(Some(methods)) => (ALLOW, methods.header()),
-            Self::Login(refused) if refused.is_transient() => (RETRY_AFTER, "1"),
+            Self::Method(Some(methods)) => (ALLOW, HeaderValue::from_static(methods.header())),
+            Self::Rate(pause) => {
+                (RETRY_AFTER, HeaderValue::from(pause.as_secs() + u64::from(pause.subsec_nanos() > 0)))
+            }
+            Self::Overloaded => (RETRY_AFTER, HeaderValue::from_static("1")),
+            Self::Login(refused) if refused.is_transient() => (RETRY_AFTER, HeaderValue::from_static("1")),
             // One form for all of them: what is wrong with a credential is not said.
-            Self::Login(_) => (WWW_AUTHENTICATE, "Bearer realm=\"lockstep\""),
+            Self::Login(_) => (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"lockstep\"")),
             _ => return,
         };
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, value);
     }
 }
 
@@ -210,6 +229,8 @@ mod tests {
             Refusal::Host,
             Refusal::Browser,
             Refusal::Token,
+            Refusal::Rate(Duration::from_millis(1)),
+            Refusal::Overloaded,
             Refusal::Login(refused(RefusedKind::NotAccepted)),
             Refusal::Login(refused(RefusedKind::NotNow)),
             Refusal::Method(None),
@@ -234,7 +255,7 @@ mod tests {
         for refusal in every() {
             let (text, problem) = (refusal.text_response(), refusal.problem_response(&"r".into()));
             assert_eq!(text.status(), problem.status(), "{refusal:?}");
-            let may_be_ours = matches!(refusal, Refusal::Circle(_) | Refusal::Login(_));
+            let may_be_ours = matches!(refusal, Refusal::Circle(_) | Refusal::Login(_) | Refusal::Overloaded);
             assert!(text.status().is_client_error() || may_be_ours);
             assert!(!text.headers().contains_key("content-type"));
             let json: serde_json::Value = serde_json::from_slice(problem.body()).unwrap();

@@ -165,6 +165,11 @@ impl Checks<'_> {
         self.period("listen.request_timeout", listen.request_timeout, MILLIS(10), Duration::from_mins(15));
         self.period("listen.write_timeout", listen.write_timeout, MILLIS(10), ten_minutes);
         self.number("listen.max_batch_items", listen.max_batch_items, 1, 1000);
+        self.number("listen.address_rate", listen.address_rate, 0, 1_000_000);
+        self.number("listen.address_burst", listen.address_burst, 1, 1_000_000);
+        self.number("listen.caller_rate", listen.caller_rate, 0, 1_000_000);
+        self.number("listen.caller_burst", listen.caller_burst, 1, 1_000_000);
+        self.number("listen.max_counted", listen.max_counted, 100, 1_000_000);
         self.period("listen.idle_timeout", listen.idle_timeout, MILLIS(10), HOURS(1));
         self.period("listen.stop_timeout", listen.stop_timeout, ZERO, ten_minutes);
         if listen.unix_socket.is_none() && !listen.socket_users.is_empty() {

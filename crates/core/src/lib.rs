@@ -24,6 +24,7 @@ mod ledger;
 mod loopback;
 mod metrics;
 mod name;
+mod pace;
 mod pattern;
 mod plan;
 mod ports;
@@ -60,6 +61,7 @@ pub use self::key::{KeyPath, KeyPathError, MAX_KEY_BYTES, MAX_KEY_DEPTH};
 pub use self::loopback::is_loopback;
 pub use self::metrics::{CacheFound, Meter, MetricsSink};
 pub use self::name::{MAX_NAME_BYTES, NameError, SecretName};
+pub use self::pace::Pace;
 pub use self::pattern::{Pattern, PatternError};
 pub use self::ports::{
     AuditSink, Bindings, ByteStream, Env, Exec, FileContent, FileStamp, Files, Limits, NoExec, Pem, Pieces, Program,

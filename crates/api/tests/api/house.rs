@@ -38,12 +38,20 @@ pub(crate) struct Shelf {
     pub(crate) calls: AtomicUsize,
     /// Request id, trace and hops of the last read.
     pub(crate) seen: Mutex<(String, TraceParent, Hops)>,
+    /// What a read waits for.
+    pub(crate) gate: Mutex<Option<Arc<tokio::sync::Semaphore>>>,
 }
 
 impl Shelf {
     fn new(kind: &str) -> Arc<Self> {
         let scope = Scope::new(ScopeParts { provider: kind.to_owned(), ..ScopeParts::default() });
-        Arc::new(Self { scope, secrets: Mutex::default(), calls: AtomicUsize::new(0), seen: Mutex::default() })
+        Arc::new(Self {
+            scope,
+            secrets: Mutex::default(),
+            calls: AtomicUsize::new(0),
+            seen: Mutex::default(),
+            gate: Mutex::default(),
+        })
     }
 
     /// Puts a secret made by `dress` on the shelf.
@@ -91,6 +99,10 @@ impl Provider for Shelf {
     }
     async fn get(&self, call: &Call, name: &SecretName, selector: &Selector) -> Result<Secret> {
         self.calls.fetch_add(1, Ordering::SeqCst);
+        let gate = self.gate.lock().unwrap().clone();
+        if let Some(gate) = gate {
+            gate.acquire().await.unwrap().forget();
+        }
         *self.seen.lock().unwrap() = (call.request_id().to_string(), call.trace.clone(), call.hops.clone());
         match self.secrets.lock().unwrap().get(name.as_str()) {
             Some(answer) => answer(selector),

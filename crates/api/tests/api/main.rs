@@ -12,4 +12,6 @@ mod logins;
 #[cfg(test)]
 mod native;
 #[cfg(test)]
+mod rates;
+#[cfg(test)]
 mod refusals;

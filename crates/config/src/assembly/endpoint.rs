@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 use lockstep_api::{Api, ApiLimits, ApiParts, AwsSurface};
-use lockstep_core::{Alias, Error, FrontDoor, Peer, SecretValue};
+use lockstep_core::{Alias, Error, FrontDoor, Pace, Peer, SecretValue};
 
 use super::{Assembly, Ports, TokenOrigin, providers};
 use crate::config::Config;
@@ -49,6 +49,10 @@ impl Config {
             limits: ApiLimits {
                 request_time: settings.listen.request_timeout.get(),
                 batch_items: usize::try_from(settings.listen.max_batch_items).unwrap_or(usize::MAX),
+                under_way: usize::try_from(settings.listen.max_requests).unwrap_or(usize::MAX),
+                address: Pace::new(settings.listen.address_rate, settings.listen.address_burst),
+                caller: Pace::new(settings.listen.caller_rate, settings.listen.caller_burst),
+                counted: usize::try_from(settings.listen.max_counted).unwrap_or(usize::MAX),
                 ..ApiLimits::default()
             },
             aws: self.aws_surface()?,

@@ -57,6 +57,19 @@ pub struct Listen {
     pub stop_timeout: Period,
     /// Secrets that one batch may ask for, from 1 to 1000.
     pub max_batch_items: u32,
+    /// Requests that may wait for a provider at the same time; one more is answered 503. 0 is no limit.
+    pub max_requests: u32,
+    /// Requests a second of one address (of IPv6: one /64), at most 1000000; more are answered 429 before anybody looks at
+    /// who it is. 0 is no limit.
+    pub address_rate: u32,
+    /// Requests of one address that may come at once after a pause; from 1 to 1000000.
+    pub address_burst: u32,
+    /// Requests a second of one caller, at most 1000000; more are answered 429. 0 is no limit.
+    pub caller_rate: u32,
+    /// Requests of one caller that may come at once after a pause; from 1 to 1000000.
+    pub caller_burst: u32,
+    /// Addresses and callers that are kept count of, from 100 to 1000000.
+    pub max_counted: u32,
 }
 
 impl Default for Listen {
@@ -80,6 +93,12 @@ impl Default for Listen {
             idle_timeout: Period::of(Duration::from_mins(1)),
             stop_timeout: Period::of(Duration::from_secs(5)),
             max_batch_items: 100,
+            max_requests: 2000,
+            address_rate: 0,
+            address_burst: 100,
+            caller_rate: 0,
+            caller_burst: 100,
+            max_counted: 10_000,
         }
     }
 }

@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Absent;
 
-pub type ApiKeys = Absent;
-pub type AwsIdentities = Absent;
-pub type Certificates = Absent;
-pub type Issuers = Absent;
+pub(super) type ApiKeys = Absent;
+pub(super) type AwsIdentities = Absent;
+pub(super) type Certificates = Absent;
+pub(super) type Issuers = Absent;
 
 #[expect(clippy::unused_self, reason = "it is read like the settings that it stands for")]
 impl Absent {

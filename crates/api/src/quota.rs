@@ -1,0 +1,161 @@
+//! [`Quota`]: how many requests one address, or one caller, may send. Who sends more is turned away at once: nobody waits
+//! in here, and nobody's rest is remembered for longer than it takes to be whole again.
+//!
+//! What is kept is bounded. When more are counted than that, those that were not seen lately are forgotten, and begin anew.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lockstep_core::Pace;
+
+/// Counts under names.
+pub(crate) struct Quota {
+    pace: Pace,
+    counted: usize,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    /// When the next one is due, by name.
+    now: HashMap<Box<str>, Duration>,
+    /// The same of those that were seen before `now` was begun.
+    before: HashMap<Box<str>, Duration>,
+}
+
+impl Quota {
+    /// A quota at this pace that keeps count of so many names at least.
+    pub(crate) fn new(pace: Pace, counted: usize) -> Self {
+        Self { pace, counted: counted.max(1), counts: Mutex::default() }
+    }
+
+    /// Whether one more of this name may come now. It is not counted.
+    ///
+    /// # Errors
+    /// How long it has to wait.
+    pub(crate) fn look(&self, name: &str, now: Duration) -> Result<(), Duration> {
+        let (pause, _) = self.pace.turn(self.counts().due(name), now);
+        if pause.is_zero() { Ok(()) } else { Err(pause) }
+    }
+
+    /// Counts one more of this name.
+    ///
+    /// # Errors
+    /// How long it has to wait. It is not counted then.
+    pub(crate) fn take(&self, name: &str, now: Duration) -> Result<(), Duration> {
+        let mut counts = self.counts();
+        let (pause, next) = self.pace.turn(counts.due(name), now);
+        if !pause.is_zero() {
+            return Err(pause);
+        }
+        if let Some(due) = counts.now.get_mut(name) {
+            *due = next;
+            return Ok(());
+        }
+        if counts.now.len() >= self.counted {
+            counts.before = std::mem::take(&mut counts.now);
+        }
+        counts.now.insert(name.into(), next);
+        Ok(())
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    fn due(&self, name: &str) -> Duration {
+        self.now.get(name).or_else(|| self.before.get(name)).copied().unwrap_or_default()
+    }
+}
+
+/// What one address is counted under: an IPv4 address, or the 64 bits of an IPv6 network, since one host has all of those.
+pub(crate) fn network(address: &str) -> String {
+    use std::net::{IpAddr, SocketAddr};
+    let parsed = address.parse::<SocketAddr>().map(|socket| socket.ip()).or_else(|_| address.parse::<IpAddr>());
+    match parsed.map(|ip| ip.to_canonical()) {
+        Ok(IpAddr::V4(ip)) => ip.to_string(),
+        Ok(IpAddr::V6(ip)) => {
+            let [a, b, c, d, ..] = ip.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        Err(_) => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Break: count what is turned away, or forget the burst.
+    #[test]
+    fn so_many_at_once_then_so_many_a_second_and_each_name_for_itself() {
+        let quota = Quota::new(Pace::new(2, 3).unwrap(), 10);
+        let at = SECOND * 100;
+        for _ in 0..3 {
+            assert_eq!(quota.take("a", at), Ok(()));
+        }
+        for _ in 0..5 {
+            assert_eq!(quota.look("a", at), Err(SECOND / 2));
+            assert_eq!(quota.take("a", at), Err(SECOND / 2));
+        }
+        assert_eq!(quota.look("b", at), quota.look("b", at));
+        assert_eq!(quota.take("b", at), Ok(()));
+        assert_eq!(quota.take("a", at + SECOND / 2), Ok(()));
+        assert!(quota.take("a", at + SECOND / 2).is_err());
+        for _ in 0..3 {
+            assert_eq!(quota.take("a", at + SECOND * 9), Ok(()));
+        }
+    }
+
+    /// Break: never put `now` away.
+    #[test]
+    fn however_many_come_so_many_are_kept_and_who_keeps_coming_is_not_forgotten() {
+        let quota = Quota::new(Pace::new(1, 1).unwrap(), 8);
+        assert_eq!(quota.take("often", SECOND), Ok(()));
+        for other in 0..1000 {
+            assert_eq!(quota.take(&other.to_string(), SECOND), Ok(()));
+            if other < 8 {
+                assert!(quota.take("often", SECOND).is_err());
+            }
+        }
+        let counts = quota.counts();
+        assert!(counts.now.len() <= 8 && counts.before.len() <= 8);
+    }
+
+    #[test]
+    fn an_address_is_counted_without_its_port_and_a_network_of_ipv6_as_one() {
+        for (address, counted) in [
+            ("192.0.2.7:5000", "192.0.2.7"),
+            ("192.0.2.7", "192.0.2.7"),
+            ("[::ffff:192.0.2.7]:80", "192.0.2.7"),
+            ("[2001:db8:1:2:3:4:5:6]:443", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+            ("somewhere", "somewhere"),
+        ] {
+            assert_eq!(network(address), counted, "{address}");
+        }
+    }
+
+    proptest! {
+        /// Break: any bound of `Pace::turn`.
+        #[test]
+        fn never_more_than_the_burst_and_the_rate_allow(rate in 1_u32..50, burst in 1_u32..20, steps in proptest::collection::vec(0_u64..400, 1..200)) {
+            let quota = Quota::new(Pace::new(rate, burst).unwrap(), 4);
+            let mut now = SECOND;
+            let mut taken = 0_u32;
+            for step in &steps {
+                now += Duration::from_millis(*step);
+                taken += u32::from(quota.take("x", now).is_ok());
+            }
+            let most = f64::from(burst) + (now - SECOND).as_secs_f64() * f64::from(rate) + 1.0;
+            prop_assert!(f64::from(taken) <= most, "{} of {}", taken, most);
+        }
+    }
+}
