@@ -332,7 +332,8 @@ impl Api {
     fn login_at_once(&self, peer: &Peer, head: &Head<'_>, entered: &Entered<'_>) -> Option<Result<Principal, Refusal>> {
         if !entered.needs_login() {
             let id = self.nobody.clone();
-            return Some(Ok(Principal { id, login: Login::Local, claims: None, peer: peer.address.clone() }));
+            let (peer, mtls) = (peer.address.clone(), false);
+            return Some(Ok(Principal { id, login: Login::Local, claims: None, peer, mtls }));
         }
         let told = self.callers.at_once(head.shown(peer), peer, self.now())?;
         Some(told.map_err(|refused| self.not_let_in(refused)))

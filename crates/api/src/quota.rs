@@ -3,31 +3,22 @@
 //!
 //! What is kept is bounded. When more are counted than that, those that were not seen lately are forgotten, and begin anew.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use lockstep_core::Pace;
+use lockstep_core::{Pace, Recent};
 
 /// Counts under names.
 pub(crate) struct Quota {
     pace: Pace,
-    counted: usize,
-    counts: Mutex<Counts>,
-}
-
-#[derive(Default)]
-struct Counts {
     /// When the next one is due, by name.
-    now: HashMap<Box<str>, Duration>,
-    /// The same of those that were seen before `now` was begun.
-    before: HashMap<Box<str>, Duration>,
+    due: Mutex<Recent<Box<str>, Duration>>,
 }
 
 impl Quota {
     /// A quota at this pace that keeps count of so many names at least.
     pub(crate) fn new(pace: Pace, counted: usize) -> Self {
-        Self { pace, counted: counted.max(1), counts: Mutex::default() }
+        Self { pace, due: Mutex::new(Recent::new(counted)) }
     }
 
     /// Whether one more of this name may come now. It is not counted.
@@ -35,7 +26,7 @@ impl Quota {
     /// # Errors
     /// How long it has to wait.
     pub(crate) fn look(&self, name: &str, now: Duration) -> Result<(), Duration> {
-        let (pause, _) = self.pace.turn(self.counts().due(name), now);
+        let (pause, _) = self.pace.turn(self.counts().get(name).copied().unwrap_or_default(), now);
         if pause.is_zero() { Ok(()) } else { Err(pause) }
     }
 
@@ -45,29 +36,19 @@ impl Quota {
     /// How long it has to wait. It is not counted then.
     pub(crate) fn take(&self, name: &str, now: Duration) -> Result<(), Duration> {
         let mut counts = self.counts();
-        let (pause, next) = self.pace.turn(counts.due(name), now);
+        let (pause, next) = self.pace.turn(counts.get(name).copied().unwrap_or_default(), now);
         if !pause.is_zero() {
             return Err(pause);
         }
-        if let Some(due) = counts.now.get_mut(name) {
-            *due = next;
-            return Ok(());
+        match counts.get_mut(name) {
+            Some(due) => *due = next,
+            None => counts.put(name.into(), next),
         }
-        if counts.now.len() >= self.counted {
-            counts.before = std::mem::take(&mut counts.now);
-        }
-        counts.now.insert(name.into(), next);
         Ok(())
     }
 
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Counts {
-    fn due(&self, name: &str) -> Duration {
-        self.now.get(name).or_else(|| self.before.get(name)).copied().unwrap_or_default()
+    fn counts(&self) -> MutexGuard<'_, Recent<Box<str>, Duration>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,7 +95,7 @@ mod tests {
         }
     }
 
-    /// Break: never put `now` away.
+    /// Break: never put `now` away in `Recent::put`.
     #[test]
     fn however_many_come_so_many_are_kept_and_who_keeps_coming_is_not_forgotten() {
         let quota = Quota::new(Pace::new(1, 1).unwrap(), 8);
@@ -126,7 +107,7 @@ mod tests {
             }
         }
         let counts = quota.counts();
-        assert!(counts.now.len() <= 8 && counts.before.len() <= 8);
+        assert!(counts.len() <= 16);
     }
 
     #[test]

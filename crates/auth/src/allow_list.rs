@@ -23,7 +23,7 @@ const ARN: &str = "arn:";
 /// use lockstep_core::{Action, Alias, Authorizer, Principal, Resource};
 /// let list = AllowList::parse(["db/**", "aws://prod/*"])?;
 /// let (who, aws) = (Principal::new("local"), Alias::parse("aws")?);
-/// let allowed = |name| list.decide(&who, Action::Get, Resource { provider: &aws, name }).allowed;
+/// let allowed = |name| list.decide(&who, Action::Get, Resource { provider: &aws, name, tags: None }).allowed;
 /// assert!(allowed("db/creds") && allowed("prod/key"));
 /// assert!(!allowed("test/key"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -56,8 +56,8 @@ impl AllowList {
 impl Authorizer for AllowList {
     fn decide(&self, _: &Principal, action: Action, resource: Resource<'_>) -> Decision {
         match self.rules.iter().find(|rule| rule.fits(action, resource)) {
-            Some(rule) => Decision { allowed: true, policy: rule.policy.clone() },
-            None => Decision { allowed: false, policy: self.denial.clone() },
+            Some(rule) => Decision::new(true, rule.policy.clone()),
+            None => Decision::new(false, self.denial.clone()),
         }
     }
 }
@@ -77,7 +77,7 @@ impl Rule {
     }
 
     fn fits(&self, action: Action, resource: Resource<'_>) -> bool {
-        let Resource { provider, name } = resource;
+        let Resource { provider, name, .. } = resource;
         if self.alias.as_ref().is_some_and(|alias| alias != provider) || (name.starts_with(ARN) && !self.arns) {
             return false;
         }

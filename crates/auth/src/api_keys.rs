@@ -140,6 +140,7 @@ impl ApiKeys {
                 login: Login::ApiKey,
                 claims: Some(Arc::new(claims)),
                 peer: None,
+                mtls: false,
             };
             if kept.values().any(|other| other.principal.id == principal.id) {
                 return Err(wrong("has the name of another one; give each its own"));

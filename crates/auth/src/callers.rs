@@ -72,7 +72,7 @@ impl Callers {
                 Err(Refused::credential("credential_doubled", "the request shows more than one credential; send one"))
             }
         };
-        Some(found.map(|principal| Principal { peer: peer.address.clone(), ..principal }))
+        Some(found.map(|who| at(peer, who)))
     }
 
     /// Who this is. Keys of an issuer may have to be fetched first, or AWS to be asked.
@@ -88,7 +88,7 @@ impl Callers {
     ) -> Result<Principal, Refused> {
         match self.at_once(shown, peer, now) {
             Some(told) => told,
-            None => self.wait_for(call, shown).await.map(|who| Principal { peer: peer.address.clone(), ..who }),
+            None => self.wait_for(call, shown).await.map(|who| at(peer, who)),
         }
     }
 
@@ -142,12 +142,21 @@ impl Callers {
         }
         let _ = now;
         match peer.uid.filter(|uid| self.socket_users.contains(uid)) {
-            Some(uid) => {
-                Ok(Principal { id: Arc::from(format!("uid:{uid}")), login: Login::Socket, claims: None, peer: None })
-            }
+            Some(uid) => Ok(Principal {
+                id: Arc::from(format!("uid:{uid}")),
+                login: Login::Socket,
+                claims: None,
+                peer: None,
+                mtls: false,
+            }),
             None => Err(Refused::credential("credential_missing", "the request shows no credential")),
         }
     }
+}
+
+/// A caller at the other end of this connection.
+fn at(peer: &Peer, who: Principal) -> Principal {
+    Principal { peer: peer.address.clone(), mtls: peer.certificate.is_some(), ..who }
 }
 
 fn unknown() -> Refused {

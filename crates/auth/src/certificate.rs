@@ -204,6 +204,7 @@ impl CertificateLogin {
             login: Login::Certificate,
             claims: Some(Arc::new(facts.claims())),
             peer: None,
+            mtls: false,
         })
     }
 }

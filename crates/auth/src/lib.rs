@@ -31,6 +31,8 @@ mod refused;
 mod aws_iam;
 #[cfg(feature = "jwt")]
 mod jwt;
+#[cfg(feature = "policy")]
+mod policy;
 #[cfg(any(feature = "jwt", feature = "aws-iam"))]
 mod remembered;
 #[cfg(feature = "strict-json")]
@@ -55,5 +57,7 @@ pub use self::jwt::{
     Algorithm, ClaimPattern, EntraVersion, IssuerSettings, JwtLogin, JwtSettings, KeySettings, KeySource,
     MAX_JWT_BYTES, MAX_LEEWAY, Profile,
 };
+#[cfg(feature = "policy")]
+pub use self::policy::{Explanation, POLICY_SCHEMA, Policies, PolicySource};
 #[cfg(any(feature = "jwt", feature = "aws-iam"))]
 pub use self::remembered::RememberedSettings;

@@ -1,5 +1,6 @@
 //! Who asks, for what, and whether they may: the words that `auth` fills with meaning.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub struct Principal {
     pub claims: Option<Arc<Claims>>,
     /// The address at the other end of the socket; never a forwarded header's.
     pub peer: Option<Arc<str>>,
+    /// Whether its connection has shown a certificate that TLS has verified, whatever it has logged in with.
+    pub mtls: bool,
 }
 
 /// What was verified of a caller beside its name: JSON, as its login tells it.
@@ -25,7 +28,7 @@ pub type Claims = serde_json::Map<String, serde_json::Value>;
 impl Principal {
     /// A caller with the local token, of this name.
     pub fn new(id: &str) -> Self {
-        Self { id: Arc::from(id), login: Login::Local, claims: None, peer: None }
+        Self { id: Arc::from(id), login: Login::Local, claims: None, peer: None, mtls: false }
     }
 }
 
@@ -103,6 +106,8 @@ pub struct Resource<'a> {
     pub provider: &'a Alias,
     /// The name, or the prefix of a list.
     pub name: &'a str,
+    /// Its tags, where they are known.
+    pub tags: Option<&'a BTreeMap<String, String>>,
 }
 
 /// Allow or deny, and who said so.
@@ -112,6 +117,15 @@ pub struct Decision {
     pub allowed: bool,
     /// The policy that decided, for the audit record.
     pub policy: Arc<str>,
+    /// It is denied as long as nobody knows the secret's tags: with them, it may be decided in another way.
+    pub wants_tags: bool,
+}
+
+impl Decision {
+    /// Allowed or denied by this policy, whatever else is known.
+    pub fn new(allowed: bool, policy: impl Into<Arc<str>>) -> Self {
+        Self { allowed, policy: policy.into(), wants_tags: false }
+    }
 }
 
 impl fmt::Debug for Decision {
@@ -125,4 +139,9 @@ impl fmt::Debug for Decision {
 pub trait Authorizer: Send + Sync {
     /// The decision.
     fn decide(&self, who: &Principal, action: Action, resource: Resource<'_>) -> Decision;
+
+    /// Whether any decision can hang on tags. Where none does, nobody asks for them.
+    fn reads_tags(&self) -> bool {
+        false
+    }
 }

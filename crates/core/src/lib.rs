@@ -30,6 +30,7 @@ mod plan;
 mod ports;
 mod provider;
 mod reach;
+mod recent;
 mod reference;
 mod rendition;
 mod request_id;
@@ -69,6 +70,7 @@ pub use self::ports::{
 };
 pub use self::provider::{Capabilities, ChangeSource, GET_MANY_CONCURRENCY, Provider};
 pub use self::reach::Reach;
+pub use self::recent::Recent;
 pub use self::reference::{MAX_REFERENCE_BYTES, ReferenceError, ReferenceFault, SecretRef};
 pub use self::rendition::{Kept, Rendition};
 pub use self::request_id::RequestId;

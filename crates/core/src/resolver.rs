@@ -7,6 +7,7 @@
 mod batch;
 mod control;
 mod fetch;
+mod tags;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::fetch::{Found, Held};
+use self::tags::KnownTags;
 use crate::cache::{Cache, Entry, Outcome, Spelled};
 use crate::freshness::{Freshness, Standing};
 use crate::ledger::{Access, Ledger};
@@ -193,6 +195,7 @@ struct Inner {
     settings: CacheSettings,
     cache: Cache,
     freshness: Option<Freshness>,
+    tags: KnownTags,
 }
 
 impl Resolver {
@@ -211,6 +214,7 @@ impl Resolver {
             ledger: Ledger::new(parts.audit, parts.audit_hits),
             planner: Planner::new(parts.mounts, &parts.routes)?,
             cache: Cache::new(&parts.cache),
+            tags: KnownTags::new(parts.cache.ttl, parts.cache.max_entries),
             settings: parts.cache,
             authorizer: parts.authorizer,
             random: parts.random,
@@ -278,7 +282,7 @@ impl Resolver {
 
     async fn get_in_time(&self, call: &Call, who: &Principal, ask: &Ask) -> Result<Answer> {
         let access = self.access(call.request_id(), who, Action::Get, ask.name.as_str(), ask.alias.as_ref());
-        let (result, policy) = match self.0.plan_allowed(who, ask) {
+        let (result, policy) = match self.0.plan_allowed(call, who, ask).await {
             Err((error, policy)) => (Err(error), policy),
             Ok((plan, policy)) => (self.read(call, who, ask, &plan, None).await, Some(policy)),
         };
@@ -299,7 +303,9 @@ impl Resolver {
     ) -> Result<Answer> {
         let answer = self.chain(call, ask, plan, fetched).await?;
         let mount = self.0.planner.mount(&answer.alias)?;
-        self.0.allow(who, Action::Get, mount, answer.secret.name.as_str()).map_err(|(error, _)| error)?;
+        let released = &answer.secret.name;
+        self.0.learn_tags(call, who, Action::Get, mount, released).await.map_err(|(error, _)| error)?;
+        self.0.allow(who, Action::Get, mount, released.as_str()).map_err(|(error, _)| error)?;
         Ok(answer)
     }
 
@@ -404,11 +410,16 @@ type Refused = (Error, Option<Arc<str>>);
 impl Inner {
     /// The plan, if every candidate of it is allowed. One that is not refuses the whole: what may not be read does not
     /// become readable while another provider is down.
-    fn plan_allowed(&self, who: &Principal, ask: &Ask) -> Result<(Plan, Arc<str>), Refused> {
+    async fn plan_allowed(&self, call: &Call, who: &Principal, ask: &Ask) -> Result<(Plan, Arc<str>), Refused> {
         let plan = self.planner.plan(ask).map_err(|error| (error.during(Operation::Get).on(&ask.name), None))?;
         let mut policy = None;
         for Candidate { mount, spelling } in &plan.candidates {
-            let allowed = self.allow(who, Action::Get, mount, spelling.name.as_str());
+            let allowed = match self.learn_tags(call, who, Action::Get, mount, &spelling.name).await {
+                // It may be at the next provider. If it is here after all, it is decided on before it is released.
+                Ok(tags::Standing::Absent) => Ok(Arc::from("tags of what is not there")),
+                Ok(tags::Standing::Open) => self.allow(who, Action::Get, mount, spelling.name.as_str()),
+                Err(refused) => Err(refused),
+            };
             policy = Some(allowed.map_err(|(error, by)| (error.during(Operation::Get).on(&ask.name), by))?);
         }
         Ok((plan, policy.unwrap_or_else(|| Arc::from(""))))
@@ -419,7 +430,10 @@ impl Inner {
         if !mount.reach.has_name(action, name) {
             return Err(out_of_reach("the name"));
         }
-        let decision = self.authorizer.decide(who, action, Resource { provider: &mount.alias, name });
+        let known =
+            if self.authorizer.reads_tags() { self.tags.of(&mount.alias, name, self.timeline.now()) } else { None };
+        let resource = Resource { provider: &mount.alias, name, tags: known.as_deref() };
+        let decision = self.authorizer.decide(who, action, resource);
         if decision.allowed {
             return Ok(decision.policy);
         }

@@ -171,7 +171,7 @@ struct Rules;
 
 impl Authorizer for Rules {
     fn decide(&self, _who: &Principal, _action: Action, resource: Resource<'_>) -> Decision {
-        Decision { allowed: !resource.name.starts_with("forbidden"), policy: Arc::from("rules") }
+        Decision::new(!resource.name.starts_with("forbidden"), "rules")
     }
 }
 

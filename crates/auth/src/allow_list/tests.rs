@@ -17,7 +17,11 @@ const ACTIONS: [Action; 7] = [
 
 fn decide(rules: &[&str], action: Action, provider: &str, name: &str) -> Decision {
     let provider = Alias::parse(provider).unwrap();
-    AllowList::parse(rules).unwrap().decide(&Principal::new("local"), action, Resource { provider: &provider, name })
+    AllowList::parse(rules).unwrap().decide(
+        &Principal::new("local"),
+        action,
+        Resource { provider: &provider, name, tags: None },
+    )
 }
 
 fn may_get(rules: &[&str], provider: &str, name: &str) -> bool {
@@ -114,7 +118,7 @@ proptest! {
     fn what_may_be_read_may_be_listed(rule in "/?(\\*\\*|[ab*]{1,3})(/(\\*\\*|[ab*]{1,3})){0,2}", name in "/?[ab]{1,3}(/[ab]{1,3}){0,2}") {
         if let Ok(list) = AllowList::parse([rule]) {
             let (who, provider) = (Principal::new("local"), Alias::parse("aws").unwrap());
-            let allowed = |action, name| list.decide(&who, action, Resource { provider: &provider, name }).allowed;
+            let allowed = |action, name| list.decide(&who, action, Resource { provider: &provider, name, tags: None }).allowed;
             for at in 0..=name.len() {
                 prop_assert!(!allowed(Action::Get, &name) || allowed(Action::List, &name[..at]));
             }

@@ -128,6 +128,7 @@ impl Identity<'_> {
             login: Login::AwsIam,
             claims: Some(Arc::new(claims)),
             peer: None,
+            mtls: false,
         })
     }
 }

@@ -114,6 +114,7 @@ impl JwtLogin {
             login: Login::Jwt,
             claims: Some(Arc::new(parsed.claims)),
             peer: None,
+            mtls: false,
         };
         let entry = Entry { principal: principal.clone(), with: (at, key.mark), end: verified.end };
         self.remembered.put(mark(token), now, entry);

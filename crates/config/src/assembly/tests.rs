@@ -280,7 +280,7 @@ async fn the_assembled_resolver_answers_and_obeys_the_allow_list() {
     let error = closed.resolver.get(&call, &who, &ask("db/creds")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);
     let none = load("[auth]\nallow = []", &[]).unwrap().allow_list().unwrap();
-    let resource = lockstep_core::Resource { provider: &answer.alias, name: "db/creds" };
+    let resource = lockstep_core::Resource { provider: &answer.alias, name: "db/creds", tags: None };
     assert!(!none.decide(&who, lockstep_core::Action::Get, resource).allowed);
 }
 

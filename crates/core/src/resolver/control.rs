@@ -3,14 +3,19 @@
 
 use std::borrow::Cow;
 
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 
+use super::tags::Standing;
 use super::{Described, Invalidation, Resolver};
 use crate::target::Target;
 use crate::{
     Action, Alias, Call, Error, ErrorKind, Filter, Metadata, Mount, Operation, Page, Paged, Principal, Result,
     Rotation, SecretName, VersionInfo,
 };
+
+/// How many secrets of a list are asked for their tags at the same time.
+const LIST_CONCURRENCY: usize = 8;
 
 impl Resolver {
     /// Reads metadata.
@@ -105,18 +110,29 @@ impl Resolver {
             Err((error, policy)) => return self.0.ledger.record(&access, Err(error.during(Operation::List)), policy),
         };
         let filter = Filter { tags: filter.tags.iter().chain(&mount.reach.tags).cloned().collect() };
-        let result = mount.provider.list(call, &prefix, &filter, page).await.map(|listed| {
-            let shown = |mut metadata: Metadata| {
-                self.0.allow(who, Action::Describe, mount, metadata.name.as_str()).ok()?;
-                if let Some(template) = &mount.template {
-                    // It goes by the name that it can be asked for.
-                    metadata.name = template.key(metadata.name.as_str())?;
-                }
-                Some(Described { provider: mount.alias.clone(), metadata })
-            };
-            Paged { items: listed.items.into_iter().filter_map(shown).collect(), next: listed.next }
-        });
+        let result = match mount.provider.list(call, &prefix, &filter, page).await {
+            Ok(listed) => Ok(self.shown(call, who, mount, listed).await),
+            Err(error) => Err(error),
+        };
         self.0.ledger.record(&access, result, Some(policy))
+    }
+
+    /// What of a list the caller may see.
+    async fn shown(&self, call: &Call, who: &Principal, mount: &Mount, listed: Paged<Metadata>) -> Paged<Described> {
+        let look = |metadata: Metadata| async move {
+            let seen = self.0.may_see(call, who, mount, &metadata).await;
+            seen.then_some(metadata)
+        };
+        let looks: Vec<_> = listed.items.into_iter().map(look).collect();
+        let seen: Vec<Option<Metadata>> = futures_util::stream::iter(looks).buffered(LIST_CONCURRENCY).collect().await;
+        let items = seen.into_iter().flatten().filter_map(|mut metadata| {
+            if let Some(template) = &mount.template {
+                // It goes by the name that it can be asked for.
+                metadata.name = template.key(metadata.name.as_str())?;
+            }
+            Some(Described { provider: mount.alias.clone(), metadata })
+        });
+        Paged { items: items.collect(), next: listed.next }
     }
 
     /// Drops what is cached, and what is being fetched right now. Says how many entries went.
@@ -191,9 +207,18 @@ impl Resolver {
             Err(error) => return self.0.ledger.record(&access, Err(error), None),
         };
         let mut policy = None;
+        // What a provider has said is not there, when it was asked for tags.
+        let mut absent: Vec<&Alias> = Vec::new();
         for mount in mounts {
             let allowed = match mount.named(name) {
-                Ok(name) => self.0.allow(who, action, mount, name.as_str()),
+                Ok(name) => match self.0.learn_tags(call, who, action, mount, &name).await {
+                    Ok(Standing::Absent) => {
+                        absent.push(&mount.alias);
+                        continue;
+                    }
+                    Ok(Standing::Open) => self.0.allow(who, action, mount, name.as_str()),
+                    Err(refused) => Err(refused),
+                },
                 Err(error) => Err((error, None)),
             };
             match allowed {
@@ -207,13 +232,19 @@ impl Resolver {
         for mount in asked {
             let asked = async {
                 let name = mount.named(name)?;
+                if absent.contains(&&mount.alias) {
+                    return Err(Error::new(ErrorKind::NotFound, "there is no such secret").on(&name));
+                }
                 self.0.within(call, mount, &name).await?;
                 ask(call, mount, &name).await
             };
             match asked.await {
                 Ok(value) => {
                     let allowed = match answered(&value) {
-                        Some(name) => self.0.allow(who, action, mount, name.as_str()).map(Some),
+                        Some(name) => match self.0.learn_tags(call, who, action, mount, &name).await {
+                            Ok(_) => self.0.allow(who, action, mount, name.as_str()).map(Some),
+                            Err(refused) => Err(refused),
+                        },
                         None => Ok(policy),
                     };
                     return match allowed {

@@ -238,7 +238,7 @@ pub(crate) struct Rules;
 
 impl Authorizer for Rules {
     fn decide(&self, _who: &Principal, _action: Action, resource: Resource<'_>) -> Decision {
-        Decision { allowed: !resource.name.starts_with("forbidden"), policy: "test".into() }
+        Decision::new(!resource.name.starts_with("forbidden"), "test")
     }
 }
 
