@@ -83,7 +83,12 @@ fn lambda_a_wrong_configuration_is_told_to_lambda_with_its_place() {
 /// Break: build the extension with the feature `callers` of lockstep-config.
 #[test]
 fn lambda_the_extension_lets_nobody_log_in_and_says_so() {
-    for key in ["[auth.jwt.x]\ntype = \"oidc\"", "[auth.keys.x]\nhashes = []", "[auth.aws_iam]\naccounts = []"] {
+    for key in [
+        "[auth.jwt.x]\ntype = \"oidc\"",
+        "[auth.keys.x]\nhashes = []",
+        "[auth.aws_iam]\naccounts = []",
+        "[auth]\npolicies = []",
+    ] {
         let mut sandbox = Sandbox::start(&[("LOCKSTEP_CONFIG_CONTENT", key)], &[]);
         assert_eq!(sandbox.ended().code(), Some(2), "{key}");
         assert!(sandbox.log().contains("callers of its own machine alone"), "{}", sandbox.log());

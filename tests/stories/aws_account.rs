@@ -15,6 +15,9 @@ if what == 'create':
     answer = made.create_secret(Name=rest[0], SecretString=rest[1])
 elif what == 'create-binary':
     answer = made.create_secret(Name=rest[0], SecretBinary=base64.b64decode(rest[1]))
+elif what == 'create-tagged':
+    tags = [dict(zip(('Key', 'Value'), pair.split('='))) for pair in rest[2:]]
+    answer = made.create_secret(Name=rest[0], SecretString=rest[1], Tags=tags)
 elif what == 'put':
     answer = made.put_secret_value(SecretId=rest[0], SecretString=rest[1])
 print(answer['ARN'])
@@ -75,10 +78,20 @@ impl Account {
         self.boto3("put", name, value)
     }
 
+    /// Makes a secret with a tag, `name=value`.
+    pub(crate) fn create_tagged(&self, name: &str, value: &str, tag: &str) -> Written {
+        self.boto3_with("create-tagged", name, value, &[tag])
+    }
+
     fn boto3(&self, what: &str, name: &str, value: &str) -> Written {
+        self.boto3_with(what, name, value, &[])
+    }
+
+    fn boto3_with(&self, what: &str, name: &str, value: &str, more: &[&str]) -> Written {
         let SigningServer { url, key_id, secret_key } = &self.server;
         let mut command = Command::new(&self.python);
-        let output = command.args(["-c", BOTO3, url, key_id, secret_key, what, name, value]).output().unwrap();
+        let output =
+            command.args(["-c", BOTO3, url, key_id, secret_key, what, name, value]).args(more).output().unwrap();
         assert!(output.status.success(), "boto3 {what}: {}", String::from_utf8_lossy(&output.stderr));
         let said = String::from_utf8(output.stdout).unwrap();
         let mut lines = said.lines().map(str::to_owned);

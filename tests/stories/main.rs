@@ -24,6 +24,7 @@ mod openbao;
 mod openbao_lease;
 mod outage;
 mod outbound;
+mod policies;
 mod revoked;
 mod rotation;
 mod simulation;

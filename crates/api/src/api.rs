@@ -5,7 +5,6 @@
 //! method, route, body, load, parameters.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
@@ -17,11 +16,11 @@ use lockstep_core::{
     Result, Spawn, UnixMillis,
 };
 
+use crate::crowd::{Count, Crowd};
 use crate::guard::{Guard, Head, Once};
 use crate::health::Readiness;
 use crate::native::Tags;
 use crate::parts::{ApiLimits, ApiParts, AwsSurface};
-use crate::quota::{Quota, network};
 use crate::refusal::Refusal;
 use crate::request_id::{self, RequestIds, trace};
 use crate::routes::{Methods, Row, Spelling, TABLE, Where, find, speaks_text};
@@ -48,33 +47,10 @@ pub struct Api {
     aws: Option<AwsSurface>,
     readiness: Readiness,
     callers: Callers,
-    quotas: Quotas,
-    /// Requests that are waited for.
-    under_way: AtomicUsize,
+    hide_denied: bool,
+    crowd: Crowd,
     /// Who asks for what everybody may have, and whoever was not let in.
     nobody: Arc<str>,
-}
-
-/// When a request counts against the rates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Count {
-    Now,
-    Later,
-}
-
-/// How many requests may come, before and after it is known from whom.
-struct Quotas {
-    address: Option<Quota>,
-    caller: Option<Quota>,
-}
-
-/// A request that is waited for. Its place is free again when it is dropped.
-struct Place<'a>(&'a AtomicUsize);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// A request that may be looked at: where it comes from is in order, and it is known whether its route asks who calls.
@@ -194,11 +170,8 @@ impl Api {
             aws: parts.aws,
             readiness: Readiness::default(),
             callers: parts.callers,
-            quotas: Quotas {
-                address: parts.limits.address.map(|pace| Quota::new(pace, parts.limits.counted)),
-                caller: parts.limits.caller.map(|pace| Quota::new(pace, parts.limits.counted)),
-            },
-            under_way: AtomicUsize::new(0),
+            hide_denied: parts.hide_denied,
+            crowd: Crowd::new(&parts.limits),
             limits: parts.limits,
             nobody: Arc::from("unknown"),
         })
@@ -244,13 +217,14 @@ impl Api {
             Err(turned) => return self.refused(&turned, peer, &parts, &id),
         };
         let id = &exchange.id;
-        let Some(_place) = self.place(&exchange) else {
+        // What everybody may have needs no place, so that a full house still says that it lives.
+        let Some(_place) = self.crowd.place(exchange.row.token) else {
             return self.refused(&(Refusal::Overloaded, Some(exchange.who.clone())), peer, &parts, id);
         };
         match self.handle(&exchange).await {
             Ok(response) => self.dress(response, &parts, id),
             Err(Stop::Refused(refusal)) => self.refused(&(refusal, Some(exchange.who.clone())), peer, &parts, id),
-            Err(Stop::Failed(error)) => self.dress(problem::error_response(&error, id), &parts, id),
+            Err(Stop::Failed(error)) => self.dress(problem::error_response(&self.told(error), id), &parts, id),
         }
     }
 
@@ -292,40 +266,11 @@ impl Api {
             Some((row, target.path.len() - rest.len()))
         });
         let entered = Entered { target, found };
-        self.check_address(peer, &entered, count)?;
-        Ok(entered)
-    }
-
-    /// Whether an address, and then a caller, may send one more. What `at_once` answers is counted when it is answered: what
-    /// it lets in is counted when it comes again.
-    fn check_rate(&self, quota: Option<&Quota>, name: impl FnOnce() -> String, count: Count) -> Result<(), Refusal> {
-        let Some(quota) = quota else { return Ok(()) };
-        let (name, now) = (name(), self.clock.monotonic());
-        match count {
-            Count::Now => quota.take(&name, now),
-            Count::Later => quota.look(&name, now),
-        }
-        .map_err(Refusal::Rate)
-    }
-
-    fn check_address(&self, peer: &Peer, entered: &Entered<'_>, count: Count) -> Result<(), Refusal> {
-        match &peer.address {
+        if entered.needs_login() {
             // Before anything is computed for it.
-            Some(address) if entered.needs_login() => {
-                self.check_rate(self.quotas.address.as_ref(), || network(address), count)
-            }
-            _ => Ok(()),
+            self.crowd.check_address(peer, self.clock.monotonic(), count)?;
         }
-    }
-
-    /// Counts what was answered at once.
-    fn count(&self, peer: &Peer, who: Option<&Principal>) {
-        if let Some(address) = &peer.address {
-            let _ = self.check_rate(self.quotas.address.as_ref(), || network(address), Count::Now);
-        }
-        if let Some(who) = who {
-            let _ = self.check_rate(self.quotas.caller.as_ref(), || who.id.to_string(), Count::Now);
-        }
+        Ok(entered)
     }
 
     /// Who calls, if that can be told without waiting.
@@ -337,15 +282,6 @@ impl Api {
         }
         let told = self.callers.at_once(head.shown(peer), peer, self.now())?;
         Some(told.map_err(|refused| self.not_let_in(refused)))
-    }
-
-    /// A place among the requests that are waited for; what everybody may have needs none, so that a full house still says
-    /// that it lives.
-    fn place(&self, exchange: &Exchange<'_>) -> Option<Place<'_>> {
-        let most = if exchange.row.token { self.limits.under_way } else { 0 };
-        let before = self.under_way.fetch_add(1, Ordering::Relaxed);
-        let place = Place(&self.under_way);
-        (most == 0 || before < most).then_some(place)
     }
 
     async fn login(&self, peer: &Peer, head: &Head<'_>, id: &RequestId) -> Result<Principal, Refusal> {
@@ -375,7 +311,7 @@ impl Api {
         let who = who.map_err(|refusal| (refusal, None))?;
         let turned = |refusal| (refusal, Some(who.clone()));
         if entered.needs_login() {
-            self.check_rate(self.quotas.caller.as_ref(), || who.id.to_string(), count).map_err(turned)?;
+            self.crowd.check_caller(&who, self.clock.monotonic(), count).map_err(turned)?;
         }
         let (target, (row, rest)) = match (entered.target, entered.found) {
             (Ok(target), Some(found)) => (target, found),
@@ -442,6 +378,25 @@ impl Api {
         self.dress(response, parts, id)
     }
 
+    /// What a caller is told of a failure. Where what is denied is hidden, that and what is not there are one answer, whatever
+    /// the provider has said.
+    pub(crate) fn told(&self, error: Error) -> Error {
+        let is_hidden = match error.kind() {
+            ErrorKind::Denied => error.provider().is_none(),
+            // A provider that there is not, or whose secrets are for others, is not told apart either.
+            kind => matches!(kind, ErrorKind::NotFound | ErrorKind::InvalidReference),
+        };
+        if self.hide_denied && is_hidden {
+            return Error::new(ErrorKind::NotFound, "there is no such secret, or it is not for this caller");
+        }
+        error
+    }
+
+    /// Whether this is what a caller may not know is there.
+    pub(crate) fn hides(&self, error: &Error) -> bool {
+        self.hide_denied && error.kind() == ErrorKind::Denied && error.provider().is_none()
+    }
+
     /// What every answer has: the request id, where the surface has one, and no body on HEAD.
     fn dress(&self, mut response: Response<Bytes>, parts: &Parts, id: &RequestId) -> Response<Bytes> {
         if (matches!(id, RequestId::Given(_)) || !self.in_text(parts))
@@ -475,7 +430,7 @@ impl FrontDoor for Api {
         let admitted = match admitted {
             Ok(admitted) => admitted,
             Err(turned) => {
-                self.count(peer, turned.1.as_ref());
+                self.crowd.count(peer, turned.1.as_ref(), self.clock.monotonic());
                 return Some(self.refused(&turned, peer, parts, &id));
             }
         };
@@ -484,7 +439,7 @@ impl FrontDoor for Api {
         }
         let exchange = Exchange::new(admitted, head, id, Bytes::new());
         let response = self.handle_at_once(&exchange)?;
-        self.count(peer, Some(&exchange.who));
+        self.crowd.count(peer, Some(&exchange.who), self.clock.monotonic());
         Some(self.dress(response, parts, &exchange.id))
     }
 

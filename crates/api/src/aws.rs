@@ -51,7 +51,7 @@ pub(crate) async fn answer(api: &Api, surface: &AwsSurface, exchange: &Exchange<
     let call = exchange.call(api);
     match api.resolver().get(&call, &exchange.who, &ask).await {
         Ok(answer) => Ok(release(&answer, service)),
-        Err(error) => Ok(failure::response(&error, service)),
+        Err(error) => Ok(failure::response(&api.told(error), service)),
     }
 }
 

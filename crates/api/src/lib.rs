@@ -12,6 +12,7 @@
 mod api;
 mod aws;
 mod body;
+mod crowd;
 mod guard;
 mod health;
 mod metrics;

@@ -26,6 +26,8 @@ pub struct ApiParts {
     pub trace: bool,
     /// Who is let in.
     pub callers: Callers,
+    /// Whether what is denied is answered as what is not there.
+    pub hide_denied: bool,
     /// Headers that carry a token, besides `Authorization: Bearer`.
     pub token_headers: Vec<HeaderName>,
     /// Whether only callers of this machine are to be answered: what was passed on to it is refused. Where others call too,

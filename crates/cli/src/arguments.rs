@@ -91,6 +91,11 @@ pub(crate) enum Verb {
         #[arg(value_name = "ID")]
         id: String,
     },
+    /// Looks at the policies.
+    Policy {
+        #[command(subcommand)]
+        what: PolicyVerb,
+    },
     /// Looks at the audit.
     Audit {
         #[command(subcommand)]
@@ -128,4 +133,45 @@ pub(crate) enum AuditVerb {
         #[arg(long, value_name = "PATH")]
         key_file: Vec<PathBuf>,
     },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// Says what is wrong with the policies, where, and what to write instead.
+    Check,
+    /// Says what the policies decide, and which one. Exit codes: 0 allowed, 1 not allowed, 2 usage or configuration.
+    Explain(Explain),
+    /// Prints what policies can speak of, as a schema of Cedar.
+    Schema,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Explain {
+    /// Who asks, as the audit writes it: `jwt:github:repo:acme/shop`, `key:billing`, `local`.
+    #[arg(value_name = "PRINCIPAL")]
+    pub(crate) principal: String,
+    /// `get`, `list`, `describe`, `rotate`, `changes`, `report-stale` or `invalidate`.
+    #[arg(value_name = "ACTION")]
+    pub(crate) action: String,
+    /// `[alias://]name`.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// A claim of who asks; may be given more than once, also for one name.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) claim: Vec<String>,
+    /// A tag of the secret; may be given more than once.
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "no_tags")]
+    pub(crate) tag: Vec<String>,
+    /// The secret has no tags.
+    #[arg(long)]
+    pub(crate) no_tags: bool,
+    /// Where who asks is.
+    #[arg(long, value_name = "IP")]
+    pub(crate) address: Option<std::net::IpAddr>,
+    /// Its connection has shown a certificate.
+    #[arg(long)]
+    pub(crate) mtls: bool,
+    /// When it asks; else now.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
 }

@@ -4,6 +4,7 @@ mod audit;
 mod config;
 mod dev;
 mod key;
+mod policy;
 mod read;
 mod serve;
 
@@ -19,6 +20,7 @@ pub(crate) async fn run(arguments: Arguments, host: &Host, output: Output) -> Re
         Verb::Dev { dir, listen } => dev::run(&everywhere, dir, listen, host, output).await,
         Verb::Serve { listen } => serve::run(&everywhere, listen, host, output).await,
         Verb::Key { id } => key::run(&id, host, output),
+        Verb::Policy { what } => policy::run(&everywhere, what, host, output),
         Verb::Audit { what } => audit::run(what, host, output),
         Verb::Config { what } => config::run(&everywhere, what, host, output),
         Verb::Get { reference, raw } => read::get(&read::open(&everywhere, host, output)?, &reference, raw).await,

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod clock;
 mod commands;
 mod failure;
 mod host;

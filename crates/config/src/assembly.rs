@@ -5,6 +5,7 @@
 mod audit;
 mod callers;
 mod endpoint;
+mod policies;
 mod providers;
 mod watch;
 
@@ -13,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockstep_api::PrometheusMetrics;
-use lockstep_auth::AllowList;
 pub use lockstep_auth::TokenOrigin;
 use lockstep_core::{
     Alias, AuditHits, AuditSink, Bindings, CacheSettings, ChangeSource, Clock, Env, Error, Exec, Files,
@@ -96,7 +96,7 @@ impl Config {
         let resolver = Resolver::new(ResolverParts {
             clock: Arc::clone(&ports.clock),
             random: Arc::clone(&ports.random),
-            authorizer: Arc::new(self.allow_list()?),
+            authorizer: self.authorizer(ports)?,
             audit: Arc::clone(&ports.audit),
             audit_hits: self.audit_hits(),
             metrics: sink,
@@ -124,11 +124,6 @@ impl Config {
             settings::AuditHits::Summary if self.settings().auth.has_logins() => AuditHits::Full,
             settings::AuditHits::Summary => AuditHits::Summary,
         }
-    }
-
-    fn allow_list(&self) -> Result<AllowList, Problems> {
-        let rules = self.settings().auth.allow.iter().map(|rule| &rule.0);
-        Ok(AllowList::parse(rules).map_err(|error| self.problem("auth.allow", error.message()))?)
     }
 
     fn ttl(&self, key: &str, period: Period) -> Result<Ttl, Problems> {
@@ -199,6 +194,12 @@ impl Config {
             warnings.push(
                 "there is no journal, so there is no promise: after a rotation the old value is served until its TTL \
                  ends (set `freshness.journal` or LOCKSTEP_JOURNAL)"
+                    .to_owned(),
+            );
+        }
+        if settings.auth.has_logins() && !settings.auth.has_policies() && !self.is_written("auth.allow") {
+            warnings.push(
+                "whoever logs in may read every secret: there are no policies (set `auth.policies` or `auth.allow`)"
                     .to_owned(),
             );
         }

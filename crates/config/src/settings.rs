@@ -9,7 +9,7 @@
 //! | metrics | `metrics.enabled = false` |
 //! | trace | `trace.enabled = false` |
 //! | plan | no `[[routes]]` |
-//! | authorize | `auth.allow = ["**"]`, which is the default |
+//! | authorize | `auth.allow = ["**"]` and no policies, which is the default |
 //! | freshness | no `freshness.journal`, which is the default |
 //! | cache | `cache.ttl = 0` and `cache.ttl_with_journal = 0` |
 //! | refresh ahead, stale values, remembered misses | `cache.refresh_ahead`, `cache.max_stale`, `cache.negative_ttl = 0` |

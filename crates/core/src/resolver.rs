@@ -7,6 +7,7 @@
 mod batch;
 mod control;
 mod fetch;
+mod rights;
 mod tags;
 
 use std::borrow::Cow;
@@ -24,8 +25,8 @@ use crate::template::named;
 use crate::{
     Action, Alias, AuditHits, AuditRecord, AuditSink, Authorizer, CacheFound, CacheSettings, Call, Clock, Cursor,
     Error, ErrorKind, Fallback, FreshnessSettings, Metadata, Meter, MetricsSink, Moment, OnOutage, Operation,
-    Principal, Provider, Random, Reach, RequestId, Resource, Result, Route, Secret, SecretName, SecretRef, Template,
-    Timeline, Ttl, UnixMillis,
+    Principal, Provider, Random, Reach, RequestId, Result, Route, Secret, SecretName, SecretRef, Template, Timeline,
+    Ttl, UnixMillis,
 };
 
 /// A provider under its alias, with its upstream stack around it.
@@ -346,6 +347,15 @@ impl Resolver {
         &self.0.timeline
     }
 
+    /// Where a name would be looked for, in this order: each provider with the name that it would be asked for.
+    ///
+    /// # Errors
+    /// What a plan fails with: an unknown alias, a name that no route or template fits.
+    pub fn candidates(&self, alias: Option<&Alias>, name: &SecretName) -> Result<Vec<(Alias, SecretName)>> {
+        let (mounts, _) = self.0.planner.mounts_for(alias, name)?;
+        mounts.iter().map(|mount| Ok((mount.alias.clone(), mount.named(name)?.into_owned()))).collect()
+    }
+
     /// Tells the resolver that it is at least this late, by a clock outside the process.
     pub fn at_least(&self, wall: UnixMillis) {
         self.0.timeline.at_least(wall);
@@ -398,58 +408,10 @@ impl Resolver {
     }
 }
 
-/// The refusal of what the configuration lets nobody touch.
-fn out_of_reach(what: &str) -> Refused {
-    let message = format!("{what} is outside of what this provider may be asked for; look at its `only`");
-    (Error::new(ErrorKind::Denied, message), Some(Arc::from("only")))
-}
-
 /// An error and the policy that decided, if one did.
 type Refused = (Error, Option<Arc<str>>);
 
 impl Inner {
-    /// The plan, if every candidate of it is allowed. One that is not refuses the whole: what may not be read does not
-    /// become readable while another provider is down.
-    async fn plan_allowed(&self, call: &Call, who: &Principal, ask: &Ask) -> Result<(Plan, Arc<str>), Refused> {
-        let plan = self.planner.plan(ask).map_err(|error| (error.during(Operation::Get).on(&ask.name), None))?;
-        let mut policy = None;
-        for Candidate { mount, spelling } in &plan.candidates {
-            let allowed = match self.learn_tags(call, who, Action::Get, mount, &spelling.name).await {
-                // It may be at the next provider. If it is here after all, it is decided on before it is released.
-                Ok(tags::Standing::Absent) => Ok(Arc::from("tags of what is not there")),
-                Ok(tags::Standing::Open) => self.allow(who, Action::Get, mount, spelling.name.as_str()),
-                Err(refused) => Err(refused),
-            };
-            policy = Some(allowed.map_err(|(error, by)| (error.during(Operation::Get).on(&ask.name), by))?);
-        }
-        Ok((plan, policy.unwrap_or_else(|| Arc::from(""))))
-    }
-
-    /// Asks the authorizer; the policy that allowed, or the refusal.
-    fn allow(&self, who: &Principal, action: Action, mount: &Mount, name: &str) -> Result<Arc<str>, Refused> {
-        if !mount.reach.has_name(action, name) {
-            return Err(out_of_reach("the name"));
-        }
-        let known =
-            if self.authorizer.reads_tags() { self.tags.of(&mount.alias, name, self.timeline.now()) } else { None };
-        let resource = Resource { provider: &mount.alias, name, tags: known.as_deref() };
-        let decision = self.authorizer.decide(who, action, resource);
-        if decision.allowed {
-            return Ok(decision.policy);
-        }
-        let message = format!("{} may not {} this secret; ask for a rule that allows it", who.id, action.as_str());
-        Err((Error::new(ErrorKind::Denied, message), Some(decision.policy)))
-    }
-
-    /// Looks at the tags of a secret, where the reach has some, before anything else is asked about it.
-    async fn within(&self, call: &Call, mount: &Mount, name: &SecretName) -> Result<()> {
-        if mount.reach.tags.is_empty() {
-            return Ok(());
-        }
-        let metadata = mount.provider.describe(call, name).await?;
-        if metadata.has_tags(&mount.reach.tags) { Ok(()) } else { Err(out_of_reach("a tag").0.on(name)) }
-    }
-
     async fn standing(&self, call: &Call, rules: Rules) -> Standing {
         match &self.freshness {
             None => Standing::Unjournaled,

@@ -92,7 +92,7 @@ impl Door {
         let ports = self.host.ports(&self.config)?;
         let assembly = self.config.assemble(&ports)?;
         let endpoint = self.config.endpoint(&ports, &assembly)?;
-        if endpoint.token == Some(TokenOrigin::Made) && self.config.settings().listen.unix_socket.is_none() {
+        if matches!(endpoint.token, Some(TokenOrigin::Made)) && self.config.settings().listen.unix_socket.is_none() {
             let message = "no variable holds the local token, and the function could not know a made one: set AWS_TOKEN \
                            to a token of 32 random characters, or `listen.token`";
             return Err(Error::new(ErrorKind::Config, message));

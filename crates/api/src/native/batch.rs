@@ -71,7 +71,7 @@ pub(super) async fn read(api: &Api, exchange: &Exchange<'_>) -> Result<Response<
             json.rewind(start);
             json.key("error");
             json.open();
-            write_error(&mut json, &error, &exchange.id);
+            write_error(&mut json, &api.told(error), &exchange.id);
             json.close();
         }
         json.close();

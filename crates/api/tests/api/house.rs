@@ -251,6 +251,7 @@ fn assemble(freshness: Option<FreshnessSettings>, change: impl FnOnce(&mut ApiPa
             socket_users: vec![1000],
             ..Callers::default()
         },
+        hide_denied: false,
         token_headers: ApiParts::default_token_headers(),
         local: true,
         forwarded_headers: Vec::new(),

@@ -56,7 +56,7 @@ async fn guesses_count_against_the_address_that_makes_them() {
     assert_eq!(house.calls(), 0);
 }
 
-/// Break: the name that `check_rate` counts a caller under.
+/// Break: the name that `check_caller` counts under.
 #[tokio::test]
 async fn a_caller_has_one_rate_from_wherever_it_calls() {
     let house = limited(None, Pace::new(1, 2));

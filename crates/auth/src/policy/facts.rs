@@ -74,13 +74,19 @@ fn above(resource: Resource<'_>) -> Result<Vec<Entity>, &'static str> {
 
 fn context(who: &Principal, now: UnixMillis) -> Result<Context, &'static str> {
     let mut pairs = vec![
-        ("now".to_owned(), RestrictedExpression::new_datetime(now.to_rfc3339())),
+        ("now".to_owned(), RestrictedExpression::new_datetime(datetime(now))),
         ("mtls".to_owned(), RestrictedExpression::new_bool(who.mtls)),
     ];
     if let Some(address) = who.peer.as_deref().and_then(ip) {
         pairs.push(("address".to_owned(), RestrictedExpression::new_ip(address.to_string())));
     }
     Context::from_pairs(pairs).map_err(|_| "the context is refused")
+}
+
+/// As Cedar reads it: with three digits of a second, always.
+fn datetime(now: UnixMillis) -> String {
+    let whole = UnixMillis(now.0 - now.0 % 1000).to_rfc3339();
+    format!("{}.{:03}Z", whole.trim_end_matches('Z'), now.0 % 1000)
 }
 
 fn ip(peer: &str) -> Option<IpAddr> {
@@ -128,5 +134,23 @@ fn text(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Break: leave the zeros out, as RFC 3339 may.
+    #[test]
+    fn a_moment_has_three_digits_of_a_second() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_790_000_000_010, "2026-09-21T14:13:20.010Z"),
+            (1_790_000_000_100, "2026-09-21T14:13:20.100Z"),
+            (1_790_000_000_116, "2026-09-21T14:13:20.116Z"),
+        ] {
+            assert_eq!(datetime(UnixMillis(millis)), text);
+        }
     }
 }

@@ -267,8 +267,8 @@ fn what_is_wrong_with_policies_is_said_with_its_place() {
         ("permit(principal, action, resource) when { resource.owner == \"x\" };", "p.cedar:1:", "owner"),
         (
             "permit(principal, action, resource) when { principal.getTag(\"x\").contains(\"y\") };",
-            "p.cedar:1:",
-            "hasTag",
+            "p.cedar:1:44: ",
+            "unable to guarantee safety of access to tag",
         ),
         ("permit(principal == ?principal, action, resource);", "p.cedar", "templates"),
         ("", "", "there is no policy"),
@@ -296,4 +296,22 @@ proptest! {
         let good = decided(&policies, &who("jwt:it:a", json!({})), Action::Get, &format!("aws://{name}"));
         prop_assert_eq!(good.allowed, name.starts_with("team/one/"));
     }
+}
+
+/// The examples that users copy. Break: any of them.
+#[test]
+fn the_examples_of_the_documentation_are_policies() {
+    let page = include_str!("../../../../docs/policies.md");
+    let blocks: Vec<&str> =
+        page.split("```cedar\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect();
+    assert_eq!(blocks.len(), 1);
+    let policies = policies(blocks[0]);
+    assert_eq!(policies.len(), 5);
+    let shop =
+        |branch: &str| who("jwt:gh:x", json!({"repository": "acme/shop", "ref": format!("refs/heads/{branch}")}));
+    assert!(decided(&policies, &shop("main"), Action::Get, "aws://shop/db").allowed);
+    assert!(!decided(&policies, &shop("dev"), Action::Get, "aws://shop/db").allowed);
+    let pod = who("jwt:k:y", json!({"kubernetes.io": {"namespace": "payments"}}));
+    assert!(tagged(&policies, &pod, "vault://kv/db", Some(&[("team", "payments")])).allowed);
+    assert!(!tagged(&policies, &pod, "vault://root/db", Some(&[("team", "payments")])).allowed);
 }

@@ -211,7 +211,7 @@ fn parse(text: &str) -> Result<SecretRef, Failure> {
 }
 
 /// A reference that may name a provider and a secret, and nothing of it.
-fn named(text: &str) -> Result<(Option<Alias>, SecretName), Failure> {
+pub(super) fn named(text: &str) -> Result<(Option<Alias>, SecretName), Failure> {
     let reference = parse(text)?;
     if reference.key.is_some() || reference.selector.is_some() {
         let message = "this verb is about the whole secret; write it without `#key` and `@version`";

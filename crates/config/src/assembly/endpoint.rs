@@ -42,6 +42,7 @@ impl Config {
             metrics: assembly.metrics.clone(),
             trace: settings.trace.enabled,
             callers,
+            hide_denied: settings.auth.hide_denied,
             token_headers: token_headers.collect(),
             local: !settings.listen.allow_remote,
             forwarded_headers: Vec::new(),

@@ -1,6 +1,6 @@
 //! `[auth]`: who calls, and what they may do.
 
-#[cfg(not(feature = "callers"))]
+#[cfg(not(all(feature = "callers", feature = "policy")))]
 mod absent;
 #[cfg(feature = "callers")]
 mod callers;
@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(not(feature = "callers"))]
 use self::absent::{ApiKeys, AwsIdentities, Certificates, Issuers};
+#[cfg(not(feature = "policy"))]
+use self::absent::{PolicyFiles, PolicyText};
 #[cfg(feature = "callers")]
 pub use self::callers::{ApiKey, ApiKeyHash, ApiKeys, AwsIam, AwsIdentities, Certificate, Certificates};
 #[cfg(feature = "callers")]
@@ -20,6 +22,13 @@ pub use self::issuer::{
 };
 use super::AllowRule;
 
+/// `auth.policies`.
+#[cfg(feature = "policy")]
+pub(super) type PolicyFiles = Vec<std::path::PathBuf>;
+/// `auth.policy`.
+#[cfg(feature = "policy")]
+pub(super) type PolicyText = Option<String>;
+
 /// `[auth]`: who calls, and what they may do.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -28,6 +37,14 @@ pub struct Auth {
     /// Patterns of the names that may be used, or `alias://pattern` for the names of one provider. `["**"]` allows every
     /// name, `[]` none.
     pub allow: Vec<AllowRule>,
+    /// Files with policies in Cedar. With them, what no policy permits is denied; `allow` stands before them.
+    #[serde(skip_serializing_if = "PolicyFiles::is_empty")]
+    pub policies: PolicyFiles,
+    /// Policies in Cedar, written here.
+    #[serde(skip_serializing_if = "PolicyText::is_none")]
+    pub policy: PolicyText,
+    /// Answers what is denied as what is not there, so that nobody learns which secrets exist. The audit still says which.
+    pub hide_denied: bool,
     /// Issuers of signed tokens (JWT, OIDC), each by a name of yours: callers are `jwt:<name>:<subject>`.
     #[serde(skip_serializing_if = "Issuers::is_empty")]
     pub jwt: Issuers,
@@ -46,6 +63,9 @@ impl Default for Auth {
     fn default() -> Self {
         Self {
             allow: vec![AllowRule("**".to_owned())],
+            policies: PolicyFiles::default(),
+            policy: PolicyText::default(),
+            hide_denied: false,
             jwt: Issuers::default(),
             keys: ApiKeys::default(),
             aws_iam: AwsIdentities::default(),
@@ -55,6 +75,11 @@ impl Default for Auth {
 }
 
 impl Auth {
+    /// Whether policies are written.
+    pub fn has_policies(&self) -> bool {
+        !self.policies.is_empty() || self.policy.is_some()
+    }
+
     /// Whether anybody logs in with more than being on this machine.
     pub fn has_logins(&self) -> bool {
         !self.jwt.is_empty() || !self.keys.is_empty() || self.aws_iam.is_some() || !self.certificates.is_empty()

@@ -15,10 +15,13 @@ use crate::{
 /// The tags of a secret.
 type Tags = Arc<BTreeMap<String, String>>;
 
-/// Tags that are known, and since when.
+/// Tags, and since when they are known, by alias and name.
+type Kept = Recent<(Alias, Box<str>), (Tags, Moment)>;
+
+/// Tags that are known.
 pub(super) struct KnownTags {
     ttl: Ttl,
-    kept: Mutex<Recent<(Alias, Box<str>), (Tags, Moment)>>,
+    kept: Mutex<Kept>,
 }
 
 /// What is known of a secret before it is asked for.
@@ -35,7 +38,7 @@ impl KnownTags {
         Self { ttl, kept: Mutex::new(Recent::new(most)) }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Recent<(Alias, Box<str>), (Tags, Moment)>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -13,6 +13,7 @@ mod lease;
 mod promise;
 mod relay;
 mod slow;
+mod tags;
 mod template;
 mod upstream;
 mod world;

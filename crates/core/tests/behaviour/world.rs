@@ -364,6 +364,7 @@ pub(crate) struct Build {
     pub(crate) on_outage: OnOutage,
     pub(crate) audit_hits: AuditHits,
     pub(crate) upstream: UpstreamSettings,
+    pub(crate) authorizer: Arc<dyn Authorizer>,
 }
 
 impl Build {
@@ -390,6 +391,7 @@ impl Build {
             on_outage: OnOutage::Serve,
             audit_hits: AuditHits::Summary,
             upstream: UpstreamSettings { attempts: 1, throttled_attempts: 1, ..UpstreamSettings::default() },
+            authorizer: Arc::new(Rules),
         }
     }
 
@@ -438,7 +440,7 @@ impl Build {
         let resolver = Resolver::new(ResolverParts {
             clock: clock.clone(),
             random: random.clone(),
-            authorizer: Arc::new(Rules),
+            authorizer: self.authorizer,
             audit: records.clone(),
             audit_hits: self.audit_hits,
             metrics: Arc::new(OneMeter(numbers.clone())),

@@ -8,10 +8,23 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Absent;
 
-pub(super) type ApiKeys = Absent;
-pub(super) type AwsIdentities = Absent;
-pub(super) type Certificates = Absent;
-pub(super) type Issuers = Absent;
+#[cfg(not(feature = "callers"))]
+mod of_callers {
+    pub(in super::super) type ApiKeys = super::Absent;
+    pub(in super::super) type AwsIdentities = super::Absent;
+    pub(in super::super) type Certificates = super::Absent;
+    pub(in super::super) type Issuers = super::Absent;
+}
+#[cfg(not(feature = "callers"))]
+pub(super) use self::of_callers::{ApiKeys, AwsIdentities, Certificates, Issuers};
+
+#[cfg(not(feature = "policy"))]
+mod of_policies {
+    pub(in super::super) type PolicyFiles = super::Absent;
+    pub(in super::super) type PolicyText = super::Absent;
+}
+#[cfg(not(feature = "policy"))]
+pub(super) use self::of_policies::{PolicyFiles, PolicyText};
 
 #[expect(clippy::unused_self, reason = "it is read like the settings that it stands for")]
 impl Absent {
@@ -31,7 +44,7 @@ impl Absent {
 impl<'de> Deserialize<'de> for Absent {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
         Err(D::Error::custom(
-            "this program answers callers of its own machine alone; remove this, or let `lockstep serve` answer",
+            "this program answers callers of its own machine alone, by `auth.allow`; remove this, or let `lockstep serve` answer",
         ))
     }
 }
