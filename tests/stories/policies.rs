@@ -27,7 +27,8 @@ impl Keys {
         let mut auth = String::new();
         let keys = names.iter().map(|name| {
             let made: Value = serde_json::from_str(&maker.run(&["key", name, "--json"]).stdout).unwrap();
-            auth += &format!("[auth.keys.{name}]\nhashes = [{{ hash = {} }}]\n", made["hash"]);
+            let section = format!("[auth.keys.{name}]\nhashes = [{{ hash = {} }}]\n", made["hash"]);
+            auth.push_str(&section);
             (*name, format!("Bearer {}", made["key"].as_str().unwrap()))
         });
         (Self(keys.collect()), auth)
