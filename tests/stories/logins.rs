@@ -62,7 +62,7 @@ fn assert_turned_away(running: &Running, credential: &str, reason: &str) {
 }
 
 /// A token of the OIDC server, by its own token endpoint.
-fn token(issuer: &str, form: &str) -> String {
+pub(crate) fn token(issuer: &str, form: &str) -> String {
     let address = issuer.strip_prefix("http://").unwrap().parse().unwrap();
     let mut connection = lockstep_stories::Connection::open(address).unwrap();
     let body = format!("grant_type=client_credentials&{form}");

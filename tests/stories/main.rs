@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod audit;
+mod authenticated;
 mod aws_account;
 mod chain;
 mod chained;
@@ -20,6 +21,7 @@ mod limits;
 mod listener;
 mod log_lines;
 mod logins;
+mod metrics;
 mod openbao;
 mod openbao_lease;
 mod outage;

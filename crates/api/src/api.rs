@@ -248,7 +248,7 @@ impl Api {
             (Where::Live, _) => Ok(health::live()),
             (Where::Ready, _) => Ok(health::ready(self, exchange).await),
             (Where::Metrics, _) => match &self.metrics {
-                Some(metrics) => Ok(health::metrics(metrics, self.resolver.lost_audit())),
+                Some(metrics) => Ok(health::metrics(metrics, &self.resolver)),
                 None => Err(Refusal::Route.into()),
             },
             _ => native::answer(self, exchange).await,

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
+use lockstep_core::Resolver;
+
 use crate::PrometheusMetrics;
 use crate::api::{Api, Exchange};
 
@@ -75,14 +77,20 @@ async fn count(api: &Api, exchange: &Exchange<'_>) -> Option<Count> {
 }
 
 /// The numbers, in the text format that Prometheus reads (0.0.4).
-pub(crate) fn metrics(metrics: &PrometheusMetrics, lost_audit: u64) -> Response<Bytes> {
+pub(crate) fn metrics(metrics: &PrometheusMetrics, resolver: &Resolver) -> Response<Bytes> {
     let mut text = metrics.render();
     let name = "lockstep_audit_lost_total";
     // Writing to a String can't fail.
     let _ = writeln!(
         text,
-        "# HELP {name} Accesses whose audit record was lost.\n# TYPE {name} counter\n{name} {lost_audit}"
+        "# HELP {name} Accesses whose audit record was lost.\n# TYPE {name} counter\n{name} {}",
+        resolver.lost_audit()
     );
+    if let Some(age) = resolver.journal_age() {
+        let name = "secrets_journal_age_seconds";
+        let help = "How long ago the journal was last read: what is served may lack what was written to it since.";
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {}", age.as_secs_f64());
+    }
     let mut response = answer(StatusCode::OK, Bytes::from(text));
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, text);

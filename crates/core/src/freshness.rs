@@ -117,6 +117,11 @@ impl Freshness {
         self.is_recent(self.settings.max_staleness, now)
     }
 
+    /// How long ago the last check that succeeded began, if there was one.
+    pub(crate) fn age(&self, now: Moment) -> Option<Duration> {
+        self.state().checked.and_then(|checked| now.since(checked))
+    }
+
     /// Whether the last check is recent enough for this bound.
     pub(crate) fn is_recent(&self, max_staleness: Duration, now: Moment) -> bool {
         self.state().checked.is_some_and(|checked| !now.is_past(checked, max_staleness / 2))

@@ -373,6 +373,12 @@ impl Resolver {
         }
     }
 
+    /// How long ago the journal was last read, if there is one and it ever was. What is served from the cache may lack what
+    /// was appended since.
+    pub fn journal_age(&self) -> Option<Duration> {
+        self.0.freshness.as_ref()?.age(self.0.timeline.now())
+    }
+
     /// Records a request that a front door refused before it asked for a secret. The first of one principal, peer (its
     /// port aside), outcome and policy is written at once; those after it are counted until [`Resolver::flush_audit`].
     pub fn record_refusal(&self, record: AuditRecord) {

@@ -44,6 +44,7 @@ impl Servers {
         let bao = tools::openbao(cache)?;
         let emulator = tools::lambda_emulator(cache, &aws)?;
         let faketime = tools::faketime(cache)?;
+        let prometheus = tools::prometheus(cache)?;
         let postgres_programs = tools::postgres(cache)?;
         let kubernetes_programs = tools::kubernetes(cache)?;
 
@@ -88,6 +89,7 @@ impl Servers {
             ("LOCKSTEP_TEST_RIE".to_owned(), emulator.display().to_string()),
             ("LOCKSTEP_TEST_FAKETIME".to_owned(), faketime.display().to_string()),
             ("LOCKSTEP_TEST_POSTGRES".to_owned(), postgres.address()),
+            ("LOCKSTEP_TEST_PROMETHEUS".to_owned(), prometheus.display().to_string()),
         ];
         for (name, server) in [
             ("LOCKSTEP_TEST_MOTO", &mut moto),

@@ -14,7 +14,7 @@ pub(crate) use self::cache::Cache;
 pub(crate) use self::cargo::{
     agent, cargo_deny, cargo_fuzz, cargo_mutants, nextest, std_source, targets, wasm_bindgen,
 };
-pub(crate) use self::debian::{Postgres, Wrk, faketime, postgres, wrk};
+pub(crate) use self::debian::{Postgres, Wrk, faketime, postgres, prometheus, wrk};
 pub(crate) use self::kubernetes::{Kubernetes, kubernetes};
 pub(crate) use self::node::oidc;
 pub(crate) use self::python::{aws, azure, gcp, lambda_emulator, ministack, openbao, zig};
@@ -33,6 +33,7 @@ pub(crate) fn fetch(workspace: &Workspace, cache: &Cache) -> Outcome {
     lambda_emulator(cache, &aws)?;
     faketime(cache)?;
     postgres(cache)?;
+    prometheus(cache)?;
     kubernetes(cache)?;
     nextest(workspace, cache)?;
     cargo_deny(workspace, cache)?;

@@ -168,6 +168,14 @@ pub fn faketime() -> Result<PathBuf, Missing> {
     variable("LOCKSTEP_TEST_FAKETIME", "libfaketime").map(PathBuf::from)
 }
 
+/// The folder of Debian's `prometheus` and `promtool`.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_PROMETHEUS` is not set.
+pub fn prometheus() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_PROMETHEUS", "Prometheus").map(PathBuf::from)
+}
+
 /// The `lockstep` command, dynamically linked, as the gate built it.
 ///
 /// # Errors

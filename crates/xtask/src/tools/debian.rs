@@ -63,6 +63,12 @@ pub(crate) fn postgres(cache: &Cache) -> Outcome<Postgres> {
     Ok(Postgres { programs: home.join(below), unpacked: Some(home) })
 }
 
+/// The folder of `prometheus` and `promtool`: Debian's.
+pub(crate) fn prometheus(cache: &Cache) -> Outcome<PathBuf> {
+    let home = unpacked(cache, "prometheus-2.42.0", &["prometheus=2.42.0+ds-5*"])?;
+    Ok(home.join("usr/bin"))
+}
+
 fn unpacked(cache: &Cache, name: &str, packages: &[&str]) -> Outcome<PathBuf> {
     fetched(cache, name, |apt, log| process::logged(apt().args(["-q", "download"]).args(packages), log))
 }
