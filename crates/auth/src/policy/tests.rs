@@ -18,7 +18,7 @@ fn policies(text: &str) -> Policies {
     Policies::new(&[source(text)], AllowList::parse(["**"]).unwrap(), ManualClock::new()).unwrap()
 }
 
-fn who(id: &str, claims: serde_json::Value) -> Principal {
+fn who(id: &str, claims: &serde_json::Value) -> Principal {
     let claims = claims.as_object().filter(|claims| !claims.is_empty()).cloned().map(Arc::new);
     Principal { id: id.into(), login: Login::Jwt, claims, peer: Some("192.0.2.7:50000".into()), mtls: false }
 }
@@ -58,7 +58,7 @@ const TEAMS: &str = r#"
 fn t1_t2_what_no_policy_permits_is_denied_and_a_decision_names_its_policy() {
     let policies = policies(TEAMS);
     let (ci, other) =
-        (who("jwt:gh:x", json!({"repository_owner": "acme"})), who("jwt:gh:y", json!({"repository_owner": "evil"})));
+        (who("jwt:gh:x", &json!({"repository_owner": "acme"})), who("jwt:gh:y", &json!({"repository_owner": "evil"})));
     let (payments, root) = (Principal::new("key:payments"), Principal::new("key:root"));
     for (who, action, place, allowed, policy) in [
         (&ci, Action::Get, "aws://shared/db", true, "policy: ci-reads-shared"),
@@ -116,14 +116,14 @@ fn r4_no_character_of_a_caller_or_a_name_means_anything() {
         r#"permit(principal == Caller::"jwt:it:a", action, resource in Prefix::"aws://team")
            when { resource.name like "team/*" };"#,
     );
-    assert!(decided(&policies, &who("jwt:it:a", json!({})), Action::Get, "aws://team/x").allowed);
+    assert!(decided(&policies, &who("jwt:it:a", &json!({})), Action::Get, "aws://team/x").allowed);
     for id in ["jwt:it:*", "*", "jwt:it:a,b", "jwt:it:a/..", "jwt:it:a\"", "jwt:it:a\" || true || \"", "", "jwt:it:A"] {
-        assert!(!decided(&policies, &who(id, json!({})), Action::Get, "aws://team/x").allowed, "{id}");
+        assert!(!decided(&policies, &who(id, &json!({})), Action::Get, "aws://team/x").allowed, "{id}");
     }
     for place in
         ["aws://*", "aws://*/x", "aws://team*", "aws://te/am/x", "aws:///team/x", "aws://\"team/x", "a://team/x"]
     {
-        assert!(!decided(&policies, &who("jwt:it:a", json!({})), Action::Get, place).allowed, "{place}");
+        assert!(!decided(&policies, &who("jwt:it:a", &json!({})), Action::Get, place).allowed, "{place}");
     }
 }
 
@@ -159,7 +159,7 @@ const BY_TAG: &str = r#"
 fn t1_t2_a_decision_that_hangs_on_tags_says_so_and_no_other_asks_for_them() {
     let policies = policies(BY_TAG);
     assert!(policies.reads_tags());
-    let (money, nobody) = (who("jwt:a:x", json!({"team": ["money", "people"]})), who("jwt:a:y", json!({})));
+    let (money, nobody) = (who("jwt:a:x", &json!({"team": ["money", "people"]})), who("jwt:a:y", &json!({})));
     let team = |team: &'static str| [("team", team)];
     for (who, place, tags, allowed, wants) in [
         (&money, "aws://db", None, false, true),
@@ -197,7 +197,7 @@ fn the_moment_the_address_and_the_certificate_are_looked_at_each_time() {
         permit(principal, action, resource in Prefix::"aws://d") when { context.now > datetime("2100-01-01") };
     "#;
     let policies = Policies::new(&[source(text)], AllowList::parse(["**"]).unwrap(), clock).unwrap();
-    let near = who("jwt:a:x", json!({}));
+    let near = who("jwt:a:x", &json!({}));
     let far = Principal { peer: Some("[2001:db8::1]:443".into()), ..near.clone() };
     let nowhere = Principal { peer: None, mtls: true, ..near.clone() };
     for (who, place, allowed) in [
@@ -222,7 +222,7 @@ fn a_policy_that_cannot_be_evaluated_denies() {
            @id("broken") forbid(principal, action, resource)
            when { 9223372036854775807 + (if resource.name like "*x*" then 1 else 0) < 0 };"#,
     );
-    let who = who("a", json!({}));
+    let who = who("a", &json!({}));
     assert!(decided(&policies, &who, Action::Get, "aws://db").allowed);
     let decision = decided(&policies, &who, Action::Get, "aws://x");
     assert_eq!((decision.allowed, &*decision.policy), (false, "policy: not evaluated (broken)"));
@@ -252,7 +252,7 @@ fn claims_inside_claims_and_numbers_can_be_asked_for() {
     // A claim that has the longer name itself is the one that is meant.
     let own = json!({"kubernetes.io": {"namespace": "prod"}, "kubernetes.io/namespace": "test", "level": 7});
     for (claims, allowed) in [(good, true), (own, false), (json!({"level": 7}), false), (json!({}), false)] {
-        assert_eq!(decided(&policies, &who("a", claims.clone()), Action::Get, "aws://x").allowed, allowed, "{claims}");
+        assert_eq!(decided(&policies, &who("a", &claims), Action::Get, "aws://x").allowed, allowed, "{claims}");
     }
 }
 
@@ -290,10 +290,10 @@ proptest! {
     #[test]
     fn r4_t1_a_permit_for_one_prefix_permits_nothing_else(name in "[a-z*./:@\"\\\\{}%-]{0,24}", id in "[a-z*:,./\"]{0,16}") {
         let policies = policies(r#"permit(principal == Caller::"jwt:it:a", action, resource in Prefix::"aws://team/one");"#);
-        let decision = decided(&policies, &who(&id, json!({})), Action::Get, &format!("aws://{name}"));
+        let decision = decided(&policies, &who(&id, &json!({})), Action::Get, &format!("aws://{name}"));
         let meant = id == "jwt:it:a" && name.starts_with("team/one/");
         prop_assert_eq!(decision.allowed, meant);
-        let good = decided(&policies, &who("jwt:it:a", json!({})), Action::Get, &format!("aws://{name}"));
+        let good = decided(&policies, &who("jwt:it:a", &json!({})), Action::Get, &format!("aws://{name}"));
         prop_assert_eq!(good.allowed, name.starts_with("team/one/"));
     }
 }
@@ -308,10 +308,10 @@ fn the_examples_of_the_documentation_are_policies() {
     let policies = policies(blocks[0]);
     assert_eq!(policies.len(), 5);
     let shop =
-        |branch: &str| who("jwt:gh:x", json!({"repository": "acme/shop", "ref": format!("refs/heads/{branch}")}));
+        |branch: &str| who("jwt:gh:x", &json!({"repository": "acme/shop", "ref": format!("refs/heads/{branch}")}));
     assert!(decided(&policies, &shop("main"), Action::Get, "aws://shop/db").allowed);
     assert!(!decided(&policies, &shop("dev"), Action::Get, "aws://shop/db").allowed);
-    let pod = who("jwt:k:y", json!({"kubernetes.io": {"namespace": "payments"}}));
+    let pod = who("jwt:k:y", &json!({"kubernetes.io": {"namespace": "payments"}}));
     assert!(tagged(&policies, &pod, "vault://kv/db", Some(&[("team", "payments")])).allowed);
     assert!(!tagged(&policies, &pod, "vault://root/db", Some(&[("team", "payments")])).allowed);
 }
