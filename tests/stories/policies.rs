@@ -146,7 +146,7 @@ fn t2_r7_lists_show_what_the_caller_may_see_and_nothing_else() {
     assert_eq!(keys.send(&running, "root", "POST", "/api/v1/invalidate", &invalidate("a/db")).status, 200);
 }
 
-/// T1, T2 by tag, against an imitation of AWS. Break: `learn_tags` before a read, or before the release.
+/// T1, T2 by tag, against an imitation of AWS. Break: `learn_plans` before a read, or `learn` before the release.
 #[test]
 fn t1_t2_tags_decide_before_a_value_is_read_and_an_arn_changes_nothing() {
     let account = require!(Account::at_moto());

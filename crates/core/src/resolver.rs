@@ -283,7 +283,8 @@ impl Resolver {
 
     async fn get_in_time(&self, call: &Call, who: &Principal, ask: &Ask) -> Result<Answer> {
         let access = self.access(call.request_id(), who, Action::Get, ask.name.as_str(), ask.alias.as_ref());
-        let (result, policy) = match self.0.plan_allowed(call, who, ask).await {
+        let learned = self.0.learn_plans(call, who, &[ask]).await;
+        let (result, policy) = match self.0.plan_allowed(who, ask, &learned) {
             Err((error, policy)) => (Err(error), policy),
             Ok((plan, policy)) => (self.read(call, who, ask, &plan, None).await, Some(policy)),
         };
@@ -305,8 +306,8 @@ impl Resolver {
         let answer = self.chain(call, ask, plan, fetched).await?;
         let mount = self.0.planner.mount(&answer.alias)?;
         let released = &answer.secret.name;
-        self.0.learn_tags(call, who, Action::Get, mount, released).await.map_err(|(error, _)| error)?;
-        self.0.allow(who, Action::Get, mount, released.as_str()).map_err(|(error, _)| error)?;
+        let learned = self.0.learn(call, who, Action::Get, [(mount, released.clone())]).await;
+        self.0.allow_learned(who, Action::Get, mount, released, &learned).map_err(|(error, _)| error)?;
         Ok(answer)
     }
 

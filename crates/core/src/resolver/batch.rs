@@ -53,8 +53,8 @@ impl Resolver {
     }
 
     async fn get_many_in_time(&self, call: &Call, who: &Principal, asks: &[&Ask]) -> Vec<Result<Answer>> {
-        let plans: Vec<_> = asks.iter().map(|ask| self.0.plan_allowed(call, who, ask)).collect();
-        let plans: Vec<_> = futures_util::stream::iter(plans).buffered(GET_MANY_CONCURRENCY).collect().await;
+        let learned = self.0.learn_plans(call, who, asks).await;
+        let plans: Vec<_> = asks.iter().map(|ask| self.0.plan_allowed(who, ask, &learned)).collect();
         let mut standings = Vec::with_capacity(asks.len());
         for plan in &plans {
             standings.push(match plan {

@@ -2,20 +2,16 @@
 //! authorize, ask, record.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 
-use super::tags::Standing;
 use super::{Described, Invalidation, Resolver};
 use crate::target::Target;
 use crate::{
     Action, Alias, Call, Error, ErrorKind, Filter, Metadata, Mount, Operation, Page, Paged, Principal, Result,
     Rotation, SecretName, VersionInfo,
 };
-
-/// How many secrets of a list are asked for their tags at the same time.
-const LIST_CONCURRENCY: usize = 8;
 
 impl Resolver {
     /// Reads metadata.
@@ -118,21 +114,23 @@ impl Resolver {
     }
 
     /// What of a list the caller may see.
-    async fn shown(&self, call: &Call, who: &Principal, mount: &Mount, listed: Paged<Metadata>) -> Paged<Described> {
-        let look = |metadata: Metadata| async move {
-            let seen = self.0.may_see(call, who, mount, &metadata).await;
-            seen.then_some(metadata)
-        };
-        let looks: Vec<_> = listed.items.into_iter().map(look).collect();
-        let seen: Vec<Option<Metadata>> = futures_util::stream::iter(looks).buffered(LIST_CONCURRENCY).collect().await;
-        let items = seen.into_iter().flatten().filter_map(|mut metadata| {
+    async fn shown(
+        &self,
+        call: &Call,
+        who: &Principal,
+        mount: &Arc<Mount>,
+        listed: Paged<Metadata>,
+    ) -> Paged<Described> {
+        let learned = self.0.learn_listed(call, who, mount, &listed.items).await;
+        let shown = |mut metadata: Metadata| {
+            self.0.allow_learned(who, Action::Describe, mount, &metadata.name, &learned).ok()?;
             if let Some(template) = &mount.template {
                 // It goes by the name that it can be asked for.
                 metadata.name = template.key(metadata.name.as_str())?;
             }
             Some(Described { provider: mount.alias.clone(), metadata })
-        });
-        Paged { items: items.collect(), next: listed.next }
+        };
+        Paged { items: listed.items.into_iter().filter_map(shown).collect(), next: listed.next }
     }
 
     /// Drops what is cached, and what is being fetched right now. Says how many entries went.
@@ -207,18 +205,12 @@ impl Resolver {
             Err(error) => return self.0.ledger.record(&access, Err(error), None),
         };
         let mut policy = None;
-        // What a provider has said is not there, when it was asked for tags.
-        let mut absent: Vec<&Alias> = Vec::new();
+        let named = mounts.iter().filter_map(|mount| Some((mount, mount.named(name).ok()?.into_owned())));
+        let learned = self.0.learn(call, who, action, named).await;
         for mount in mounts {
             let allowed = match mount.named(name) {
-                Ok(name) => match self.0.learn_tags(call, who, action, mount, &name).await {
-                    Ok(Standing::Absent) => {
-                        absent.push(&mount.alias);
-                        continue;
-                    }
-                    Ok(Standing::Open) => self.0.allow(who, action, mount, name.as_str()),
-                    Err(refused) => Err(refused),
-                },
+                Ok(name) if learned.is_absent(mount, &name) => continue,
+                Ok(name) => self.0.allow_learned(who, action, mount, &name, &learned),
                 Err(error) => Err((error, None)),
             };
             match allowed {
@@ -232,7 +224,7 @@ impl Resolver {
         for mount in asked {
             let asked = async {
                 let name = mount.named(name)?;
-                if absent.contains(&&mount.alias) {
+                if learned.is_absent(mount, &name) {
                     return Err(Error::new(ErrorKind::NotFound, "there is no such secret").on(&name));
                 }
                 self.0.within(call, mount, &name).await?;
@@ -241,10 +233,10 @@ impl Resolver {
             match asked.await {
                 Ok(value) => {
                     let allowed = match answered(&value) {
-                        Some(name) => match self.0.learn_tags(call, who, action, mount, &name).await {
-                            Ok(_) => self.0.allow(who, action, mount, name.as_str()).map(Some),
-                            Err(refused) => Err(refused),
-                        },
+                        Some(name) => {
+                            let learned = self.0.learn(call, who, action, [(mount, name.clone())]).await;
+                            self.0.allow_learned(who, action, mount, &name, &learned).map(Some)
+                        }
                         None => Ok(policy),
                     };
                     return match allowed {
@@ -265,7 +257,7 @@ impl Resolver {
         self.0.ledger.record(&access, Err(error), policy)
     }
 
-    fn listed_mount(&self, alias: Option<&Alias>) -> Result<&std::sync::Arc<Mount>> {
+    fn listed_mount(&self, alias: Option<&Alias>) -> Result<&Arc<Mount>> {
         if let Some(alias) = alias {
             return self.0.planner.mount(alias);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::tags::Standing;
+use super::tags::Learned;
 use super::{Ask, Inner, Refused};
 use crate::plan::{Candidate, Plan};
 use crate::{Action, Call, Error, ErrorKind, Mount, Operation, Principal, Resource, Result, SecretName};
@@ -14,26 +14,50 @@ fn out_of_reach(what: &str) -> Refused {
 }
 
 impl Inner {
+    /// Learns the tags of what these reads would ask for, where decisions hang on them.
+    pub(super) async fn learn_plans(&self, call: &Call, who: &Principal, asks: &[&Ask]) -> Learned {
+        if !self.authorizer.reads_tags() {
+            return Learned::default();
+        }
+        // What can't be planned is said when it is planned in earnest.
+        let plans: Vec<Plan> = asks.iter().filter_map(|ask| self.planner.plan(ask).ok()).collect();
+        let candidates = plans.iter().flat_map(|plan| &plan.candidates);
+        self.learn(call, who, Action::Get, candidates.map(|found| (&found.mount, found.spelling.name.clone()))).await
+    }
+
     /// The plan, if every candidate of it is allowed. One that is not refuses the whole: what may not be read does not
     /// become readable while another provider is down.
-    pub(super) async fn plan_allowed(
+    pub(super) fn plan_allowed(
         &self,
-        call: &Call,
         who: &Principal,
         ask: &Ask,
+        learned: &Learned,
     ) -> Result<(Plan, Arc<str>), Refused> {
         let plan = self.planner.plan(ask).map_err(|error| (error.during(Operation::Get).on(&ask.name), None))?;
         let mut policy = None;
         for Candidate { mount, spelling } in &plan.candidates {
-            let allowed = match self.learn_tags(call, who, Action::Get, mount, &spelling.name).await {
-                // It may be at the next provider. If it is here after all, it is decided on before it is released.
-                Ok(Standing::Absent) => Ok(Arc::from("tags of what is not there")),
-                Ok(Standing::Open) => self.allow(who, Action::Get, mount, spelling.name.as_str()),
-                Err(refused) => Err(refused),
+            // It may be at the next provider. If it is here after all, it is decided on before it is released.
+            let allowed = if learned.is_absent(mount, &spelling.name) {
+                Ok(Arc::from("tags of what is not there"))
+            } else {
+                self.allow_learned(who, Action::Get, mount, &spelling.name, learned)
             };
             policy = Some(allowed.map_err(|(error, by)| (error.during(Operation::Get).on(&ask.name), by))?);
         }
         Ok((plan, policy.unwrap_or_else(|| Arc::from(""))))
+    }
+
+    /// The same as [`allow`](Self::allow), after what was learned of tags.
+    pub(super) fn allow_learned(
+        &self,
+        who: &Principal,
+        action: Action,
+        mount: &Mount,
+        name: &SecretName,
+        learned: &Learned,
+    ) -> Result<Arc<str>, Refused> {
+        learned.failure(mount, name)?;
+        self.allow(who, action, mount, name.as_str())
     }
 
     /// Asks the authorizer; the policy that allowed, or the refusal.

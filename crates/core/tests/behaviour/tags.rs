@@ -48,7 +48,7 @@ fn world(backend: &Arc<Backend>) -> World {
     build.build()
 }
 
-/// Break: leave `learn_tags` out of `plan_allowed`, or never remember what it has learned.
+/// Break: leave `learn_plans` out of a read, or never remember what it has learned.
 #[tokio::test]
 async fn tags_are_asked_for_once_and_a_value_only_for_who_may_have_it() {
     let backend = describing(true);
@@ -123,7 +123,7 @@ async fn the_tags_of_what_was_answered_decide_once_more_before_it_is_released() 
     assert_eq!(kind(&world.get("alias").await), ErrorKind::Denied, "nor from the cache");
 }
 
-/// T2. Break: leave `learn_tags` out of `on_first`, or plan a batch without it.
+/// T2. Break: leave `learn` out of `on_first`, or `learn_plans` out of a batch.
 #[tokio::test]
 async fn t2_every_way_to_a_secret_looks_at_its_tags() {
     let backend = describing(true);
