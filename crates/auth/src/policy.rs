@@ -183,7 +183,7 @@ impl Policies {
         part(action.as_str().as_bytes());
         part(resource.provider.as_str().as_bytes());
         part(resource.name.as_bytes());
-        // Maps of claims and tags are in the order of their keys.
+        // One token has its claims in one order; the same claims in another are decided on once more.
         part(&who.claims.as_deref().and_then(|claims| serde_json::to_vec(claims).ok()).unwrap_or_default());
         match resource.tags {
             None => part(b"unknown"),

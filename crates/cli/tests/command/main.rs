@@ -173,10 +173,10 @@ fn a_reference_is_refused_where_it_makes_no_sense() {
 fn the_help_speaks_of_nothing_that_is_not_there() {
     let folder = folder("");
     let help = stdout(&run(folder.path(), &["--help"]));
-    for verb in ["dev", "serve", "get", "list", "describe", "versions", "rotate", "audit", "config"] {
+    for verb in ["dev", "serve", "get", "list", "describe", "versions", "rotate", "key", "policy", "audit", "config"] {
         assert!(help.contains(&format!("\n  {verb} ")), "{help}");
     }
-    for later in ["resolve", "run", "doctor", "policy", "events", "watch", "environment"] {
+    for later in ["resolve", "run", "doctor", "events", "watch", "environment"] {
         assert!(!help.contains(&format!("\n  {later} ")), "{later}");
         assert_eq!(run(folder.path(), &[later]).status.code(), Some(2), "{later}");
     }
