@@ -114,13 +114,20 @@ async fn what_is_not_at_the_first_provider_is_decided_on_by_the_tags_at_the_next
 async fn the_tags_of_what_was_answered_decide_once_more_before_it_is_released() {
     let backend = describing(true);
     backend.answers(|asked, _, _| {
-        let answered = if asked.as_str() == "alias" { name("theirs") } else { asked.clone() };
+        let answered = match asked.as_str() {
+            "alias" => name("theirs"),
+            "way-in" => name("mine"),
+            _ => asked.clone(),
+        };
         Ok(secret(&answered, 1))
     });
-    backend.tag("alias", BTreeMap::from([("team".into(), "tester".into())]));
+    for also_mine in ["alias", "way-in"] {
+        backend.tag(also_mine, BTreeMap::from([("team".into(), "tester".into())]));
+    }
     let world = world(&backend);
     assert_eq!(kind(&world.get("alias").await), ErrorKind::Denied);
     assert_eq!(kind(&world.get("alias").await), ErrorKind::Denied, "nor from the cache");
+    assert!(world.get("way-in").await.is_ok());
 }
 
 /// T2. Break: leave `learn` out of `on_first`, or `learn_plans` out of a batch.
