@@ -14,6 +14,7 @@ pub(crate) fn run(id: &str, host: &Host, output: Output) -> Result<(), Failure> 
         return output.json(&json!({ "id": id, "key": key, "hash": hash.to_string() }));
     }
     output.data(key)?;
+    output.data("\n")?;
     output.note(&format!(
         "this key is shown once; give it to its owner, and write its hash into the configuration:\n\n\
          [auth.keys.{id}]\nhashes = [{{ hash = \"{hash}\" }}]"
