@@ -33,3 +33,4 @@ mod simulation;
 mod systemd;
 mod tls;
 mod unix_socket;
+mod vault_surface;

@@ -162,8 +162,10 @@ impl Lockstep {
             .find_map(|wanted| self.env.iter().find(|(name, value)| name == wanted && !value.is_empty()))
             .map(|(_, token)| token.clone())
             .unwrap_or_default();
+        let vault = hello["vault"].as_str().and_then(|address| address.parse::<SocketAddr>().ok());
+        let vault = vault.map(|address| address.port());
         let printed = Collected::of(stdout);
-        Ok(Running { address, token, process, stdout: printed, stderr: said, home: self })
+        Ok(Running { address, vault, token, process, stdout: printed, stderr: said, home: self })
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -181,6 +183,8 @@ pub struct Running {
     pub address: SocketAddr,
     /// The local token.
     pub token: String,
+    /// The port on which it listens for Vault's clients.
+    vault: Option<u16>,
     process: Process,
     stdout: Collected,
     stderr: Collected,
@@ -188,6 +192,14 @@ pub struct Running {
 }
 
 impl Running {
+    /// Where it listens for Vault's clients.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn vault(&self) -> SocketAddr {
+        (self.address.ip(), self.vault.unwrap()).into()
+    }
+
     /// GET with the token.
     pub fn get(&self, path: &str) -> Response {
         self.get_with(path, &[])

@@ -17,13 +17,15 @@ use lockstep_core::{
 };
 
 use crate::crowd::{Count, Crowd};
+use crate::exchange::Admitted;
+pub(crate) use crate::exchange::{Exchange, Stop};
 use crate::guard::{Guard, Head, Once};
 use crate::health::Readiness;
 use crate::native::Tags;
 use crate::parts::{ApiLimits, ApiParts, AwsSurface};
 use crate::refusal::Refusal;
 use crate::request_id::{self, RequestIds, trace};
-use crate::routes::{Methods, Row, Spelling, TABLE, Where, find, speaks_text};
+use crate::routes::{Door, Methods, Row, Spelling, TABLE, Where, find, speaks_text};
 use crate::target::{BadTarget, Target};
 use crate::{PrometheusMetrics, aws, health, native, problem};
 
@@ -31,7 +33,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest path kept in the audit record of a refusal, in characters.
 const MAX_AUDITED_PATH: usize = 256;
 
-/// The HTTP surface. One per process.
+/// The HTTP surface. One per process, whatever listeners there are.
 pub struct Api {
     resolver: Arc<Resolver>,
     clock: Arc<dyn Clock>,
@@ -45,6 +47,8 @@ pub struct Api {
     first_hop: Hops,
     limits: ApiLimits,
     aws: Option<AwsSurface>,
+    #[cfg(feature = "vault-surface")]
+    vault: Option<crate::VaultSurface>,
     readiness: Readiness,
     callers: Callers,
     hide_denied: bool,
@@ -55,6 +59,7 @@ pub struct Api {
 
 /// A request that may be looked at: where it comes from is in order, and it is known whether its route asks who calls.
 struct Entered<'a> {
+    door: Door,
     target: Result<Target<'a>, BadTarget>,
     /// The route, and where in the path the name begins.
     found: Option<(&'static Row, usize)>,
@@ -67,50 +72,10 @@ impl Entered<'_> {
     }
 }
 
-/// A request that passed every check of its head.
-struct Admitted<'a> {
-    row: &'static Row,
-    target: Target<'a>,
-    hops: Hops,
-    rest: usize,
-    who: Principal,
-}
-
 /// What ends a request whose head was looked at, and who had asked, if that was known.
 type Turned = (Refusal, Option<Principal>);
 
-/// One request on its way through a handler.
-pub(crate) struct Exchange<'a> {
-    row: &'static Row,
-    target: Target<'a>,
-    rest: usize,
-    pub(crate) head: Head<'a>,
-    pub(crate) id: RequestId,
-    pub(crate) who: Principal,
-    /// The endpoints that it has come through, this one included.
-    hops: Hops,
-    pub(crate) body: Bytes,
-}
-
-impl<'a> Exchange<'a> {
-    fn new(admitted: Admitted<'a>, head: Head<'a>, id: RequestId, body: Bytes) -> Self {
-        let Admitted { row, target, hops, rest, who } = admitted;
-        Self { row, target, rest, head, id, who, hops, body }
-    }
-
-    pub(crate) fn to(&self) -> Where {
-        self.row.to
-    }
-
-    pub(crate) fn target(&self) -> &Target<'a> {
-        &self.target
-    }
-
-    /// What stands after the route's prefix.
-    pub(crate) fn rest(&self) -> &str {
-        self.target.path.get(self.rest..).unwrap_or_default()
-    }
-
+impl Exchange<'_> {
     /// The call that goes on to the resolver.
     pub(crate) fn call(&self, api: &Api) -> Call {
         let mut call = Call::new(api.clock.clone(), api.spawn.clone(), self.id.clone(), api.limits.request_time);
@@ -119,27 +84,6 @@ impl<'a> Exchange<'a> {
             call.trace = trace(self.head.trace.one());
         }
         call
-    }
-}
-
-/// Why a handler has no answer of its own.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    /// Nobody was asked. It is still to be audited.
-    Refused(Refusal),
-    /// The resolver failed, and has audited it.
-    Failed(Error),
-}
-
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
     }
 }
 
@@ -168,6 +112,8 @@ impl Api {
                 allowed_hosts: parts.allowed_hosts,
             },
             aws: parts.aws,
+            #[cfg(feature = "vault-surface")]
+            vault: None,
             readiness: Readiness::default(),
             callers: parts.callers,
             hide_denied: parts.hide_denied,
@@ -197,12 +143,29 @@ impl Api {
         &self.readiness
     }
 
+    /// The same with something behind a listener for Vault's clients: [`Api::vault_door`] is what stands there.
+    #[cfg(feature = "vault-surface")]
+    #[must_use]
+    pub fn with_vault(self, surface: crate::VaultSurface) -> Self {
+        Self { vault: Some(surface), ..self }
+    }
+
+    /// What stands behind the listener for Vault's clients.
+    #[cfg(feature = "vault-surface")]
+    pub(crate) fn vault(&self) -> Option<&crate::VaultSurface> {
+        self.vault.as_ref()
+    }
+
     /// Answers a request, every check included. [`FrontDoor::call`] is this.
     pub async fn answer(&self, peer: &Peer, request: Request<Bytes>) -> Response<Bytes> {
+        self.answer_at(Door::Main, peer, request).await
+    }
+
+    pub(crate) async fn answer_at(&self, door: Door, peer: &Peer, request: Request<Bytes>) -> Response<Bytes> {
         let (parts, body) = request.into_parts();
         let head = self.guard.read(&parts);
         let id = self.ids.of(head.request_id.one());
-        let admitted = match self.enter(peer, &parts, &head, Count::Now) {
+        let admitted = match self.enter(door, peer, &parts, &head, Count::Now) {
             Ok(entered) => {
                 let who = match self.login_at_once(peer, &head, &entered) {
                     Some(told) => told,
@@ -214,17 +177,25 @@ impl Api {
         };
         let exchange = match admitted {
             Ok(admitted) => Exchange::new(admitted, head, id, body),
-            Err(turned) => return self.refused(&turned, peer, &parts, &id),
+            Err(turned) => return self.refused(door, &turned, peer, &parts, &id),
         };
         let id = &exchange.id;
         // What everybody may have needs no place, so that a full house still says that it lives.
         let Some(_place) = self.crowd.place(exchange.row.token) else {
-            return self.refused(&(Refusal::Overloaded, Some(exchange.who.clone())), peer, &parts, id);
+            return self.refused(door, &(Refusal::Overloaded, Some(exchange.who.clone())), peer, &parts, id);
         };
         match self.handle(&exchange).await {
-            Ok(response) => self.dress(response, &parts, id),
-            Err(Stop::Refused(refusal)) => self.refused(&(refusal, Some(exchange.who.clone())), peer, &parts, id),
-            Err(Stop::Failed(error)) => self.dress(problem::error_response(&self.told(error), id), &parts, id),
+            Ok(response) => self.dress(door, response, &parts, id),
+            Err(Stop::Refused(refusal)) => self.refused(door, &(refusal, Some(exchange.who.clone())), peer, &parts, id),
+            Err(Stop::Failed(error)) => {
+                let error = self.told(error);
+                let response = match door {
+                    Door::Main => problem::error_response(&error, id),
+                    #[cfg(feature = "vault-surface")]
+                    Door::Vault => crate::vault::failed(&error),
+                };
+                self.dress(door, response, &parts, id)
+            }
         }
     }
 
@@ -235,6 +206,8 @@ impl Api {
                 aws::answer_at_once(self, surface, exchange)
             }
             (Where::Secret, _) => native::answer_at_once(self, exchange),
+            #[cfg(feature = "vault-surface")]
+            (Where::Vault(route), _) => crate::vault::answer_at_once(self, route, exchange),
             _ => None,
         }
     }
@@ -251,21 +224,30 @@ impl Api {
                 Some(metrics) => Ok(health::metrics(metrics, &self.resolver)),
                 None => Err(Refusal::Route.into()),
             },
+            #[cfg(feature = "vault-surface")]
+            (Where::Vault(route), _) => crate::vault::answer(self, route, exchange).await,
             _ => native::answer(self, exchange).await,
         }
     }
 
     /// The first checks of a head, in the order that stands at the top of this file: where the request comes from.
-    fn enter<'a>(&self, peer: &Peer, parts: &'a Parts, head: &Head<'_>, count: Count) -> Result<Entered<'a>, Refusal> {
-        let is_ping = self.aws.is_some() && parts.uri.path() == "/ping";
+    fn enter<'a>(
+        &self,
+        door: Door,
+        peer: &Peer,
+        parts: &'a Parts,
+        head: &Head<'_>,
+        count: Count,
+    ) -> Result<Entered<'a>, Refusal> {
+        let is_ping = door == Door::Main && self.aws.is_some() && parts.uri.path() == "/ping";
         self.guard.check_origin(peer, head, is_ping)?;
         let target = Target::parse(&parts.uri);
         let prefix = self.aws.as_ref().map(|surface| &*surface.path_prefix);
         let found = target.as_ref().ok().and_then(|target| {
-            let (row, rest) = find(&target.path, prefix)?;
+            let (row, rest) = find(door.table(), &target.path, prefix)?;
             Some((row, target.path.len() - rest.len()))
         });
-        let entered = Entered { target, found };
+        let entered = Entered { door, target, found };
         if entered.needs_login() {
             // Before anything is computed for it.
             self.crowd.check_address(peer, self.clock.monotonic(), count)?;
@@ -316,7 +298,12 @@ impl Api {
         let (target, (row, rest)) = match (entered.target, entered.found) {
             (Ok(target), Some(found)) => (target, found),
             (target, _) => {
-                let methods = if self.in_text(parts) { Methods::Get } else { Methods::GetHead };
+                let methods = match entered.door {
+                    Door::Main if self.in_text(parts) => Methods::Get,
+                    Door::Main => Methods::GetHead,
+                    #[cfg(feature = "vault-surface")]
+                    Door::Vault => Methods::GetList,
+                };
                 return Err(turned(match target {
                     _ if !methods.allow(&parts.method) => Refusal::Method(None),
                     Err(_) => Refusal::Target,
@@ -349,7 +336,14 @@ impl Api {
     }
 
     /// Records a refusal and answers it.
-    fn refused(&self, (refusal, who): &Turned, peer: &Peer, parts: &Parts, id: &RequestId) -> Response<Bytes> {
+    fn refused(
+        &self,
+        door: Door,
+        (refusal, who): &Turned,
+        peer: &Peer,
+        parts: &Parts,
+        id: &RequestId,
+    ) -> Response<Bytes> {
         if let Some(metrics) = &self.metrics {
             metrics.refused(refusal.code());
         }
@@ -371,11 +365,13 @@ impl Api {
             count: 1,
         });
         let response = match refusal {
+            #[cfg(feature = "vault-surface")]
+            _ if door == Door::Vault => crate::vault::refused(refusal),
             Refusal::Invalid(error) if self.in_text(parts) => aws::invalid_response(error),
             _ if self.in_text(parts) => refusal.text_response(),
             _ => refusal.problem_response(id),
         };
-        self.dress(response, parts, id)
+        self.dress(door, response, parts, id)
     }
 
     /// What a caller is told of a failure. Where what is denied is hidden, that and what is not there are one answer, whatever
@@ -398,8 +394,9 @@ impl Api {
     }
 
     /// What every answer has: the request id, where the surface has one, and no body on HEAD.
-    fn dress(&self, mut response: Response<Bytes>, parts: &Parts, id: &RequestId) -> Response<Bytes> {
-        if (matches!(id, RequestId::Given(_)) || !self.in_text(parts))
+    fn dress(&self, door: Door, mut response: Response<Bytes>, parts: &Parts, id: &RequestId) -> Response<Bytes> {
+        let in_text = door == Door::Main && self.in_text(parts);
+        if (matches!(id, RequestId::Given(_)) || !in_text)
             && let Some(value) = request_id::header(id)
         {
             response.headers_mut().insert(REQUEST_ID, value);
@@ -411,15 +408,13 @@ impl Api {
         }
         response
     }
-}
 
-impl FrontDoor for Api {
-    /// A body is let in only when its head passes every check. [`FrontDoor::call`] makes the same checks: whoever
+    /// A body is let in only when its head passes every check. [`Api::answer_at`] makes the same checks: whoever
     /// forgets this function loses no check.
-    fn at_once(&self, peer: &Peer, parts: &Parts) -> Option<Response<Bytes>> {
+    pub(crate) fn at_once_at(&self, door: Door, peer: &Peer, parts: &Parts) -> Option<Response<Bytes>> {
         let head = self.guard.read(parts);
         let id = self.ids.of(head.request_id.one());
-        let admitted = match self.enter(peer, parts, &head, Count::Later) {
+        let admitted = match self.enter(door, peer, parts, &head, Count::Later) {
             // A login that has to wait is let in: its turn is in `call`.
             Ok(entered) => {
                 let who = self.login_at_once(peer, &head, &entered)?;
@@ -431,7 +426,7 @@ impl FrontDoor for Api {
             Ok(admitted) => admitted,
             Err(turned) => {
                 self.crowd.count(peer, turned.1.as_ref(), self.clock.monotonic());
-                return Some(self.refused(&turned, peer, parts, &id));
+                return Some(self.refused(door, &turned, peer, parts, &id));
             }
         };
         if head.body {
@@ -440,7 +435,13 @@ impl FrontDoor for Api {
         let exchange = Exchange::new(admitted, head, id, Bytes::new());
         let response = self.handle_at_once(&exchange)?;
         self.crowd.count(peer, Some(&exchange.who), self.clock.monotonic());
-        Some(self.dress(response, parts, &exchange.id))
+        Some(self.dress(door, response, parts, &exchange.id))
+    }
+}
+
+impl FrontDoor for Api {
+    fn at_once(&self, peer: &Peer, parts: &Parts) -> Option<Response<Bytes>> {
+        self.at_once_at(Door::Main, peer, parts)
     }
 
     async fn call(&self, peer: &Peer, request: Request<Bytes>) -> Response<Bytes> {

@@ -61,6 +61,9 @@ pub(crate) struct Head<'a> {
     /// `Cache-Control: no-cache` (or HTTP/1.0's `Pragma`).
     pub(crate) no_cache: bool,
     pub(crate) if_none_match: Option<&'a HeaderMap>,
+    /// The whole head, for what one surface alone asks about.
+    #[cfg(feature = "vault-surface")]
+    pub(crate) parts: Option<&'a Parts>,
 }
 
 impl<'a> Head<'a> {
@@ -92,6 +95,8 @@ impl Guard {
         let mut head = Head {
             // A target with an authority is meant for a proxy; without one it has no scheme either.
             proxied: parts.uri.authority().is_some() || parts.method == Method::CONNECT,
+            #[cfg(feature = "vault-surface")]
+            parts: Some(parts),
             ..Head::default()
         };
         for (name, value) in &parts.headers {

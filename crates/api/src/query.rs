@@ -50,7 +50,8 @@ impl<'a> Query<'a> {
     }
 }
 
-fn switch(name: &str, text: &str) -> Result<bool, Refusal> {
+/// A switch that is on or off, in words that clients send: Python's begin with a capital.
+pub(crate) fn switch(name: &str, text: &str) -> Result<bool, Refusal> {
     match text {
         "1" => Ok(true),
         "0" => Ok(false),

@@ -51,7 +51,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// The problem, and what to do about it.
-    fn problem(&self) -> (Problem, Cow<'static, str>) {
+    pub(crate) fn problem(&self) -> (Problem, Cow<'static, str>) {
         const fn p(status: StatusCode, code: &'static str, title: &'static str) -> Problem {
             Problem::new(status, code, title)
         }
@@ -188,7 +188,7 @@ impl Refusal {
         response
     }
 
-    fn add_headers(&self, response: &mut Response<Bytes>) {
+    pub(crate) fn add_headers(&self, response: &mut Response<Bytes>) {
         let (name, value) = match self {
             Self::Method(Some(methods)) => (ALLOW, HeaderValue::from_static(methods.header())),
             Self::Rate(pause) => {

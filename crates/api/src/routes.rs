@@ -37,6 +37,9 @@ pub enum Where {
     Rotate,
     /// Drop what is cached.
     Invalidate,
+    /// What Vault's clients ask, on the listener that is theirs.
+    #[cfg(feature = "vault-surface")]
+    Vault(crate::VaultRoute),
 }
 
 /// How a path is written.
@@ -59,6 +62,9 @@ pub enum Methods {
     GetHead,
     /// POST alone.
     Post,
+    /// GET, and Vault's LIST.
+    #[cfg(feature = "vault-surface")]
+    GetList,
 }
 
 impl Methods {
@@ -68,6 +74,8 @@ impl Methods {
             Self::Get => method == Method::GET,
             Self::GetHead => method == Method::GET || method == Method::HEAD,
             Self::Post => method == Method::POST,
+            #[cfg(feature = "vault-surface")]
+            Self::GetList => method == Method::GET || method.as_str() == "LIST",
         }
     }
 
@@ -77,6 +85,8 @@ impl Methods {
             Self::Get => "GET",
             Self::GetHead => "GET, HEAD",
             Self::Post => "POST",
+            #[cfg(feature = "vault-surface")]
+            Self::GetList => "GET, LIST",
         }
     }
 }
@@ -137,10 +147,30 @@ pub const TABLE: &[Row] = &[
     open("/health/ready", Methods::GetHead, false, Where::Ready),
 ];
 
-/// The row that a decoded path belongs to, and what stands after its prefix. `prefix` is the path style's; without one
+/// The listener that a request came in by. Each has routes of its own; everything else is one hall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// [`TABLE`].
+    Main,
+    /// [`VAULT_TABLE`](crate::VAULT_TABLE).
+    #[cfg(feature = "vault-surface")]
+    Vault,
+}
+
+impl Door {
+    pub(crate) fn table(self) -> &'static [Row] {
+        match self {
+            Self::Main => TABLE,
+            #[cfg(feature = "vault-surface")]
+            Self::Vault => crate::VAULT_TABLE,
+        }
+    }
+}
+
+/// The row of a table that a decoded path belongs to, and what stands after its prefix. `prefix` is the path style's; without one
 /// the AWS surface is off.
-pub(crate) fn find<'p>(path: &'p str, prefix: Option<&str>) -> Option<(&'static Row, &'p str)> {
-    TABLE.iter().filter(|row| !row.aws || prefix.is_some()).find_map(|row| {
+pub(crate) fn find<'p>(table: &'static [Row], path: &'p str, prefix: Option<&str>) -> Option<(&'static Row, &'p str)> {
+    table.iter().filter(|row| !row.aws || prefix.is_some()).find_map(|row| {
         let rest = match row.path {
             Spelling::Exact(exact) => (path == exact).then_some(""),
             Spelling::Rest(start) => path.strip_prefix(start),
@@ -178,16 +208,16 @@ mod tests {
             ("/", None),
         ];
         for (path, expected) in cases {
-            assert_eq!(find(path, Some("/v1/")).map(|(row, rest)| (row.to, rest)), expected, "{path}");
+            assert_eq!(find(TABLE, path, Some("/v1/")).map(|(row, rest)| (row.to, rest)), expected, "{path}");
         }
     }
 
     #[test]
     fn without_the_aws_surface_its_rows_do_not_exist() {
         for path in ["/ping", "/v1/x", "/secretsmanager/get", "/systemsmanager/parameters/get"] {
-            assert_eq!(find(path, None), None, "{path}");
+            assert_eq!(find(TABLE, path, None), None, "{path}");
         }
-        assert!(find("/health/live", None).is_some());
+        assert!(find(TABLE, "/health/live", None).is_some());
     }
 
     /// L1. Break: set `token: false` on a row.

@@ -7,6 +7,8 @@ mod callers;
 mod endpoint;
 mod policies;
 mod providers;
+#[cfg(feature = "vault-surface")]
+mod vault_surface;
 mod watch;
 
 use std::collections::BTreeMap;

@@ -5,6 +5,8 @@ mod aws;
 #[cfg(feature = "callers")]
 mod callers;
 mod vault;
+#[cfg(feature = "vault-surface")]
+mod vault_surface;
 
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ pub(crate) fn check(settings: &Settings, tree: &Node, aliases: &[String], proble
     checks.audit(settings);
     checks.listen(settings);
     checks.aws(settings, aliases);
+    #[cfg(feature = "vault-surface")]
+    checks.vault_surface(settings, aliases);
     #[cfg(feature = "callers")]
     checks.callers(settings);
     checks.routes(settings, aliases);

@@ -31,3 +31,5 @@ pub use self::problem::{Problem, Problems};
 pub use self::schema::json_schema;
 pub use self::settings::Settings;
 pub use self::units::{Period, Size};
+#[cfg(feature = "vault-surface")]
+pub use lockstep_api::VaultDoor;

@@ -19,6 +19,7 @@
 //! | rate limit | `providers.<alias>.upstream.rate_per_second = 0` |
 //! | timeout per attempt | `providers.<alias>.upstream.timeout = 0` |
 //! | AWS surface | `aws.enabled = false` |
+//! | Vault surface | `vault.enabled = false`, which is the default |
 
 mod audit;
 mod auth;
@@ -28,6 +29,8 @@ mod provider;
 mod reach;
 mod route;
 mod upstream;
+#[cfg(feature = "vault-surface")]
+mod vault_surface;
 mod words;
 
 use std::collections::BTreeMap;
@@ -56,6 +59,8 @@ pub use self::provider::{
 pub use self::reach::{Context, Only, Tag, Word};
 pub use self::route::Route;
 pub use self::upstream::{Tls, Upstream};
+#[cfg(feature = "vault-surface")]
+pub use self::vault_surface::{VaultSurface, VaultSurfaceMount};
 pub use self::words::{AliasName, AllowRule, Credential, Glob, Reference};
 
 /// The whole configuration.
@@ -81,6 +86,9 @@ pub struct Settings {
     pub listen: Listen,
     /// The surface that is compatible with AWS's Lambda extension and agent.
     pub aws: Aws,
+    /// The listener that Vault's clients read from.
+    #[cfg(feature = "vault-surface")]
+    pub vault: VaultSurface,
     /// Who calls, and what they may do.
     pub auth: Auth,
     /// The audit log.

@@ -4,6 +4,8 @@ mod aws;
 mod reach;
 mod simulation;
 mod variables;
+#[cfg(feature = "vault-surface")]
+mod vault_surface;
 
 use std::collections::BTreeMap;
 use std::path::Path;

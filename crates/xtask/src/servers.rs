@@ -40,6 +40,7 @@ impl Servers {
         let azure = tools::azure(cache)?.program();
         let ministack_python = tools::ministack(cache)?.program();
         let gcp_python = tools::gcp(cache)?.program();
+        let hvac = tools::hvac(cache)?.program();
         let oidc_program = tools::oidc(cache)?;
         let bao = tools::openbao(cache)?;
         let emulator = tools::lambda_emulator(cache, &aws)?;
@@ -86,6 +87,7 @@ impl Servers {
             ("LOCKSTEP_TEST_AZURE_PYTHON".to_owned(), azure.display().to_string()),
             ("LOCKSTEP_TEST_GCP_PYTHON".to_owned(), gcp_python.display().to_string()),
             ("LOCKSTEP_TEST_BAO".to_owned(), bao.display().to_string()),
+            ("LOCKSTEP_TEST_HVAC_PYTHON".to_owned(), hvac.display().to_string()),
             ("LOCKSTEP_TEST_RIE".to_owned(), emulator.display().to_string()),
             ("LOCKSTEP_TEST_FAKETIME".to_owned(), faketime.display().to_string()),
             ("LOCKSTEP_TEST_POSTGRES".to_owned(), postgres.address()),

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use lockstep_api::{Api, ApiLimits, ApiParts, AwsSurface, PrometheusMetrics, Row, Spelling};
+use lockstep_api::{
+    Api, ApiLimits, ApiParts, AwsSurface, KvVersion, PrometheusMetrics, Row, Spelling, VaultMount, VaultSurface,
+};
 use lockstep_auth::{Callers, LocalToken, TokenOrigin};
 use lockstep_core::{
     Action, Alias, AuditHits, AuditRecord, AuditSink, Authorizer, CacheSettings, Call, CanonicalId, Capabilities,
@@ -31,6 +33,9 @@ pub(crate) fn name(text: &str) -> SecretName {
 /// What the shelf answers for one name.
 pub(crate) type Answerer = Box<dyn Fn(&Selector) -> Result<Secret> + Send + Sync>;
 
+/// What the shelf tells of a secret whose value is gone: its metadata, and its versions with their states.
+pub(crate) type Teller = Box<dyn Fn(CanonicalId) -> (Metadata, Vec<(u64, VersionState)>) + Send + Sync>;
+
 /// A provider in memory that counts its calls.
 pub(crate) struct Shelf {
     scope: Scope,
@@ -40,6 +45,7 @@ pub(crate) struct Shelf {
     pub(crate) seen: Mutex<(String, TraceParent, Hops)>,
     /// What a read waits for.
     pub(crate) gate: Mutex<Option<Arc<tokio::sync::Semaphore>>>,
+    pub(crate) told: Mutex<Option<Teller>>,
 }
 
 impl Shelf {
@@ -51,6 +57,7 @@ impl Shelf {
             calls: AtomicUsize::new(0),
             seen: Mutex::default(),
             gate: Mutex::default(),
+            told: Mutex::default(),
         })
     }
 
@@ -111,6 +118,9 @@ impl Provider for Shelf {
         .map_err(|error| error.during(Operation::Get).on(name).from_provider(&alias("aws")))
     }
     async fn describe(&self, call: &Call, name: &SecretName) -> Result<Metadata> {
+        if let Some(tell) = &*self.told.lock().unwrap() {
+            return Ok(tell(CanonicalId { scope: self.scope.clone(), name: name.clone() }).0);
+        }
         let secret = self.get(call, name, &Selector::Current).await?;
         let mut metadata = Metadata::new(secret.id, secret.name);
         metadata.version = secret.version;
@@ -119,6 +129,16 @@ impl Provider for Shelf {
         Ok(metadata)
     }
     async fn versions(&self, call: &Call, name: &SecretName, page: Page) -> Result<Paged<VersionInfo>> {
+        if let Some(tell) = &*self.told.lock().unwrap() {
+            let (_, versions) = tell(CanonicalId { scope: self.scope.clone(), name: name.clone() });
+            let info = |(number, state)| VersionInfo {
+                version: Version::number(number),
+                labels: Vec::new(),
+                created: Some(UnixMillis(1_569_534_789_046)),
+                state,
+            };
+            return Ok(Paged { items: versions.into_iter().map(info).collect(), next: None });
+        }
         let secret = self.get(call, name, &Selector::Current).await?;
         let info = |version| VersionInfo {
             version,
@@ -133,7 +153,8 @@ impl Provider for Shelf {
         let names = held.keys().filter(|held| held.starts_with(prefix) && filter.tags.is_empty());
         let item =
             |text: &String| Metadata::new(CanonicalId { scope: self.scope.clone(), name: name(text) }, name(text));
-        Ok(Paged { items: names.map(item).collect(), next: page.limit.map(|limit| limit.to_string()) })
+        let next = page.limit.filter(|_| page.token.is_none()).map(|limit| limit.to_string());
+        Ok(Paged { items: names.map(item).collect(), next })
     }
     async fn rotate(&self, call: &Call, name: &SecretName) -> Result<Rotation> {
         self.get(call, name, &Selector::Current).await?;
@@ -177,7 +198,7 @@ impl Authorizer for Rules {
 
 /// The assembled surface.
 pub(crate) struct House {
-    pub(crate) api: Api,
+    pub(crate) api: Arc<Api>,
     pub(crate) shelf: Arc<Shelf>,
     /// The provider of undecrypted parameters.
     pub(crate) sealed: Arc<Shelf>,
@@ -265,7 +286,12 @@ fn assemble(freshness: Option<FreshnessSettings>, change: impl FnOnce(&mut ApiPa
         }),
     };
     change(&mut parts);
-    House { api: Api::new(parts).unwrap(), shelf, sealed, book, clock, metrics }
+    let mounts = vec![
+        VaultMount::new("secret", alias("aws"), KvVersion::Two, "").unwrap(),
+        VaultMount::new("team/one", alias("aws"), KvVersion::One, "db/").unwrap(),
+    ];
+    let api = Api::new(parts).unwrap().with_vault(VaultSurface::new(mounts).unwrap());
+    House { api: Arc::new(api), shelf, sealed, book, clock, metrics }
 }
 
 /// A request of somebody who does everything right.

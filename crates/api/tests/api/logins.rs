@@ -264,11 +264,11 @@ async fn a_token_that_was_verified_is_known_again_without_waiting() {
     let house = world.house_with(KeySource::Url("https://token.example.com/keys".into()));
     let token = world.token(|_| {});
     let head = |token: &str| bearer(token).into_parts().0;
-    let early = lockstep_core::FrontDoor::at_once(&house.api, &peer(), &head(&token));
+    let early = lockstep_core::FrontDoor::at_once(&*house.api, &peer(), &head(&token));
     assert!(early.is_none(), "it can't be known yet");
     assert!(house.audit().is_empty(), "what is not decided leaves no trace");
     assert_eq!(house.send_from(&peer(), bearer(&token)).await.status, 200);
-    let answer = lockstep_core::FrontDoor::at_once(&house.api, &peer(), &head(&token));
+    let answer = lockstep_core::FrontDoor::at_once(&*house.api, &peer(), &head(&token));
     assert_eq!(answer.map(|answer| answer.status().as_u16()), Some(200));
     assert_eq!(world.transport.count(), 1);
     // It ends with its own end.

@@ -15,3 +15,5 @@ mod native;
 mod rates;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod vault;

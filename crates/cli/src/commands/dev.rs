@@ -57,7 +57,8 @@ pub(crate) async fn run(
     let endpoint = config.endpoint(&ports, &assembly)?;
     let listener = bind(&config, listen)?;
     announce(&listener, &folder, &endpoint, output)?;
-    serve::serve(host, &config, assembly, endpoint, serve::Front { listener, tls: None }, &mut signals).await
+    serve::serve(host, &config, assembly, endpoint, serve::Front { listener, vault: None, tls: None }, &mut signals)
+        .await
 }
 
 /// The address of the command line, else the usual one, else a free port.

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use lockstep_config::{Assembly, Config, Endpoint, settings};
-use lockstep_core::Call;
+use lockstep_config::{Assembly, Config, Endpoint, VaultDoor, settings};
+use lockstep_core::{Call, FrontDoor};
 use lockstep_native::{Listener, ListenerSettings, LogLevel, ServerTls, ServerTlsSettings, StopSignals, TokioSpawn};
 use sd_notify::NotifyState;
 use serde_json::json;
@@ -35,6 +36,7 @@ pub(crate) async fn run(
     let endpoint = config.endpoint(&ports, &assembly)?;
     let tls = tls(&config, host)?;
     let listener = bind(&config, listen)?;
+    let vault = vault(&config, &endpoint)?;
     if let Some(journal) = config.settings().freshness.journal {
         let bound = config.settings().freshness.max_staleness;
         tracing::info!(%journal, max_staleness = %bound, "changes in the journal reach the cache within the bound");
@@ -42,13 +44,16 @@ pub(crate) async fn run(
     for warning in &assembly.warnings {
         tracing::warn!("{warning}");
     }
-    announce(&listener, &config, &endpoint, output)?;
-    serve(host, &config, assembly, endpoint, Front { listener, tls }, &mut signals).await
+    let front = Front { listener, vault, tls };
+    announce(&front, &config, &endpoint, output)?;
+    serve(host, &config, assembly, endpoint, front, &mut signals).await
 }
 
 /// Where callers come in.
 pub(super) struct Front {
     pub(super) listener: Listener,
+    /// The listener for Vault's clients, and what stands behind it.
+    pub(super) vault: Option<(Listener, VaultDoor)>,
     pub(super) tls: Option<Arc<ServerTls>>,
 }
 
@@ -104,6 +109,13 @@ pub(super) fn bind(config: &Config, listen: Option<SocketAddr>) -> Result<Listen
     })
 }
 
+/// Binds the listener for Vault's clients, if there is to be one.
+fn vault(config: &Config, endpoint: &Endpoint) -> Result<Option<(Listener, VaultDoor)>, Failure> {
+    let Some(door) = endpoint.vault() else { return Ok(None) };
+    let settings = listener_settings(&config.settings().listen);
+    Ok(Some((Listener::bind(config.settings().vault.address, settings)?, door)))
+}
+
 fn listener_settings(listen: &settings::Listen) -> ListenerSettings {
     ListenerSettings {
         max_connections: usize::try_from(listen.max_connections).unwrap_or(usize::MAX),
@@ -122,8 +134,8 @@ fn listener_settings(listen: &settings::Listen) -> ListenerSettings {
     }
 }
 
-fn announce(listener: &Listener, config: &Config, endpoint: &Endpoint, output: Output) -> Result<(), Failure> {
-    let place = match (listener.address(), &config.settings().listen.unix_socket) {
+fn announce(front: &Front, config: &Config, endpoint: &Endpoint, output: Output) -> Result<(), Failure> {
+    let place = match (front.listener.address(), &config.settings().listen.unix_socket) {
         (Some(address), _) => address.to_string(),
         (None, Some(path)) => format!("unix:{}", config.path(path).display()),
         (None, None) => String::new(),
@@ -137,6 +149,15 @@ fn announce(listener: &Listener, config: &Config, endpoint: &Endpoint, output: O
     } else {
         output.note(&format!("listening on {shown}"));
     }
+    let vault = front.vault.as_ref().and_then(|(listener, _)| listener.address());
+    if let Some(address) = vault {
+        let shown = format!("{scheme}://{address}");
+        if json_log {
+            tracing::info!(address = %shown, "listening for Vault's clients");
+        } else {
+            output.note(&format!("Vault's clients: {shown}"));
+        }
+    }
     // A made token stands nowhere else, so it is said also to who wants quiet. It does not go through the log.
     match &endpoint.made_token {
         Some(token) => output.say(&format!("token: {} (made for this run)", token.expose_text().unwrap_or_default())),
@@ -146,7 +167,11 @@ fn announce(listener: &Listener, config: &Config, endpoint: &Endpoint, output: O
             None => output.note("token: none; callers log in as `[auth]` says"),
         },
     }
-    if output.json { output.json(&json!({ "listening": place })) } else { Ok(()) }
+    match vault {
+        _ if !output.json => Ok(()),
+        Some(vault) => output.json(&json!({ "listening": place, "vault": vault.to_string() })),
+        None => output.json(&json!({ "listening": place })),
+    }
 }
 
 /// Answers until a signal comes, then ends what is under way.
@@ -176,25 +201,39 @@ pub(super) async fn serve(
         let signal = signals.next().await;
         tell_systemd(NotifyState::Stopping);
         tracing::info!(signal, "stopping");
-    };
-    let Front { listener, tls } = front;
+    }
+    .shared();
+    let Front { listener, vault, tls } = front;
     let renewing = renew(tls.as_deref(), host);
-    let endpoint = Arc::new(endpoint);
-    let answering = async {
-        match &tls {
-            Some(tls) => listener.serve_tls(endpoint, Arc::clone(tls), stop).await,
-            None => listener.serve(endpoint, stop).await,
+    let at_vault = async {
+        match vault {
+            Some((listener, door)) => answer(listener, door, tls.as_ref(), stop.clone()).await,
+            None => Ok(()),
         }
     };
+    let answering = async { tokio::try_join!(answer(listener, endpoint, tls.as_ref(), stop.clone()), at_vault) };
     tell_systemd(NotifyState::Ready);
     tokio::select! {
-        result = answering => result?,
+        result = answering => { result?; }
         _ = async { tokio::join!(watching, flushing, renewing, host.deliver_audit()) } => {}
     }
     let stop_timeout = config.settings().listen.stop_timeout.get();
     resolver.shutdown(&host.call(stop_timeout)).await;
     host.spawn.finished(stop_timeout).await;
     Ok(())
+}
+
+/// Answers at one listener until it is to stop, and then what is under way.
+async fn answer(
+    listener: Listener,
+    door: impl FrontDoor,
+    tls: Option<&Arc<ServerTls>>,
+    stop: impl Future<Output = ()>,
+) -> lockstep_core::Result<()> {
+    match tls {
+        Some(tls) => listener.serve_tls(Arc::new(door), Arc::clone(tls), stop).await,
+        None => listener.serve(Arc::new(door), stop).await,
+    }
 }
 
 /// Makes calls that belong to no request.

@@ -14,7 +14,7 @@ use crate::settings::{AliasName, Provider};
 
 /// The API, ready for a listener.
 pub struct Endpoint {
-    api: Api,
+    api: Arc<Api>,
     /// Where the local token came from, if there is one.
     pub token: Option<TokenOrigin>,
     /// The token itself, if it was made at this start: its owner has to be told once.
@@ -33,7 +33,7 @@ impl Config {
         let made_token = callers.token.as_ref().and_then(lockstep_auth::LocalToken::reveal);
         let mut allowed_hosts = ApiParts::default_hosts();
         allowed_hosts.extend(settings.listen.allowed_hosts.iter().map(|host| host.as_str().into()));
-        let token_headers = settings.aws.ssrf_headers.iter().filter_map(|header| header.parse::<HeaderName>().ok());
+        let token_headers = self.token_headers();
         let api = Api::new(ApiParts {
             resolver: Arc::clone(&assembly.resolver),
             clock: Arc::clone(&ports.clock),
@@ -43,7 +43,7 @@ impl Config {
             trace: settings.trace.enabled,
             callers,
             hide_denied: settings.auth.hide_denied,
-            token_headers: token_headers.collect(),
+            token_headers,
             local: !settings.listen.allow_remote,
             forwarded_headers: Vec::new(),
             allowed_hosts,
@@ -59,7 +59,18 @@ impl Config {
             aws: self.aws_surface()?,
         })
         .map_err(|error| self.problem("aws.path_prefix", error.message()))?;
-        Ok(Endpoint { api, token: origin, made_token })
+        #[cfg(feature = "vault-surface")]
+        let api = self.with_vault(api)?;
+        Ok(Endpoint { api: Arc::new(api), token: origin, made_token })
+    }
+
+    /// The headers that may hold a token. Vault's clients know one alone, so it is among them where they call.
+    fn token_headers(&self) -> Vec<HeaderName> {
+        let settings = self.settings();
+        let named = settings.aws.ssrf_headers.iter().filter_map(|header| header.parse().ok());
+        #[cfg(feature = "vault-surface")]
+        let named = named.chain(settings.vault.enabled.then(|| HeaderName::from_static("x-vault-token")));
+        named.collect()
     }
 
     pub(super) fn aws_surface(&self) -> Result<Option<AwsSurface>, Problems> {
@@ -117,6 +128,14 @@ impl Config {
 
 fn is_encrypted_store(provider: &Provider) -> bool {
     matches!(provider, Provider::AwsParameterStore(settings) if !settings.decrypt)
+}
+
+#[cfg(feature = "vault-surface")]
+impl Endpoint {
+    /// What stands behind the listener for Vault's clients, if that is on.
+    pub fn vault(&self) -> Option<lockstep_api::VaultDoor> {
+        self.api.vault_door()
+    }
 }
 
 impl FrontDoor for Endpoint {

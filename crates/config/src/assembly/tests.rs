@@ -506,3 +506,30 @@ fn the_key_of_a_recording_is_there_at_start_and_is_one() {
     let problems = load(&text, &[]).unwrap().assemble(&bench(&[("KEY", "c4n4ry")]).ports).err().unwrap().to_string();
     assert!(problems.contains("openssl rand -base64 32") && !problems.contains("c4n4ry"), "{problems}");
 }
+
+/// L1. Break: leave `x-vault-token` out of `Config::token_headers`, or build a second `Api` with callers of its own.
+#[cfg(feature = "vault-surface")]
+#[tokio::test]
+async fn l1_the_listener_for_vaults_clients_is_another_door_of_the_same_endpoint() {
+    let bench = bench(&[]);
+    let text = "[providers.m]\ntype = \"mock\"\nsecrets = { \"app/db/creds\" = { versions = [\"hunter2\"] } }\n[vault]\nenabled = true\n\
+                mounts = { secret = { provider = \"m\", prefix = \"app/\" } }\n[aws]\nssrf_headers = [\"X-Other\"]\n";
+    let config = load(text, &[]).unwrap();
+    let endpoint = config.endpoint(&bench.ports, &config.assemble(&bench.ports).unwrap()).unwrap();
+    let token = endpoint.made_token.as_ref().unwrap().expose_text().unwrap().to_owned();
+    let door = endpoint.vault().unwrap();
+    let peer = Peer { address: Some("127.0.0.1:1".into()), ..Peer::default() };
+    for (token, status, holds) in [(&*token, 200, "hunter2"), ("wrong", 403, "permission denied")] {
+        let request = http::Request::get("/v1/secret/data/db/creds")
+            .header("host", "127.0.0.1:8200")
+            .header("x-vault-token", token)
+            .body(bytes::Bytes::new())
+            .unwrap();
+        let answer = door.call(&peer, request).await;
+        assert_eq!(answer.status().as_u16(), status);
+        assert!(String::from_utf8_lossy(answer.body()).contains(holds), "{answer:?}");
+    }
+    let off = load(&text.replace("enabled = true", "enabled = false"), &[]).unwrap();
+    let endpoint = off.endpoint(&bench.ports, &off.assemble(&bench.ports).unwrap()).unwrap();
+    assert!(endpoint.vault().is_none());
+}

@@ -79,6 +79,14 @@ pub fn bao() -> Result<PathBuf, Missing> {
     variable("LOCKSTEP_TEST_BAO", "the bao program").map(PathBuf::from)
 }
 
+/// A Python that has hvac, the client of Vault.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_HVAC_PYTHON` is not set.
+pub fn hvac_python() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_HVAC_PYTHON", "Python with hvac").map(PathBuf::from)
+}
+
 /// drongo: GCP Secret Manager and more by other hands; no credential is checked.
 ///
 /// # Errors

