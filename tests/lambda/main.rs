@@ -1,14 +1,16 @@
 //! The extension as Lambda runs it: under AWS's own emulator, under a scripted Extensions API for what the emulator
-//! can't do, through a freeze, and with clocks that lie.
+//! can't do, through a freeze, and with clocks that lie. And the endpoint as a function, under the same emulator.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod clocks;
 mod emulator;
 mod freeze;
+mod function;
 mod leases;
 mod lifecycle;
 mod port;
+mod resolve;
 mod sandbox;
 mod snapshot;
 mod under_emulator;

@@ -76,7 +76,12 @@ impl Sandbox {
     /// The same with the dynamically linked extension: what is preloaded into it (libfaketime) works.
     pub(crate) fn start_dynamic(env: &[(&str, &str)], events: &[Told]) -> Self {
         let headers = [("Lambda-Extension-Identifier", IDENTIFIER)];
-        Self::start_program(&beside_this_test(), env, events, [Action::with_headers(200, &headers, "{}")])
+        Self::start_program(
+            &beside_this_test("lockstep-extension"),
+            env,
+            events,
+            [Action::with_headers(200, &headers, "{}")],
+        )
     }
 
     /// The same as [`Sandbox::start`], with these answers to `register`.
@@ -219,13 +224,14 @@ impl Told {
 
 /// The extension as it ships, or as it was built beside this test.
 pub(crate) fn program() -> PathBuf {
-    servers::extension().unwrap_or_else(|_| beside_this_test())
+    servers::extension().unwrap_or_else(|_| beside_this_test("lockstep-extension"))
 }
 
-fn beside_this_test() -> PathBuf {
+/// A program of this workspace that was built with this test.
+pub(crate) fn beside_this_test(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let path = test.parent().and_then(Path::parent).unwrap().join("lockstep-extension");
-    assert!(path.is_file(), "{} is missing: run `cargo build -p lockstep-extension` first", path.display());
+    let path = test.parent().and_then(Path::parent).unwrap().join(name);
+    assert!(path.is_file(), "{} is missing: run `cargo build -p {name}` first", path.display());
     path
 }
 

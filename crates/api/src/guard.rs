@@ -138,7 +138,7 @@ impl Guard {
         if head.proxied || (self.local && head.forwarded) {
             return Err(Refusal::Forwarded);
         }
-        if !head.host.one().is_some_and(|host| self.allows_host(host)) {
+        if !head.host.one().is_some_and(|host| self.allows_host(peer, host)) {
             return Err(Refusal::Host);
         }
         if head.browser {
@@ -147,9 +147,14 @@ impl Guard {
         Ok(())
     }
 
-    fn allows_host(&self, host: &[u8]) -> bool {
+    /// Where no name is configured, the one counts by which a platform has routed the request.
+    fn allows_host(&self, peer: &Peer, host: &[u8]) -> bool {
         let name = without_port(host);
-        self.allowed_hosts.iter().any(|allowed| allowed.as_bytes().eq_ignore_ascii_case(name))
+        let is_it = |allowed: &str| allowed.as_bytes().eq_ignore_ascii_case(name);
+        match &peer.host {
+            Some(routed) if self.allowed_hosts.is_empty() => is_it(routed),
+            _ => self.allowed_hosts.iter().any(|allowed| is_it(allowed)),
+        }
     }
 }
 

@@ -32,7 +32,7 @@ mod vault;
 pub use self::api::Api;
 pub use self::metrics::PrometheusMetrics;
 pub use self::parts::{ApiLimits, ApiParts, AwsSurface};
-pub use self::problem::{Problem, problem_of};
+pub use self::problem::{Problem, error_response, problem_of};
 pub use self::routes::{Methods, Row, Spelling, TABLE, Where};
 #[cfg(feature = "vault-surface")]
 pub use self::vault::{KvVersion, VAULT_TABLE, VaultDoor, VaultMount, VaultRoute, VaultSurface};

@@ -35,7 +35,8 @@ pub struct ApiParts {
     pub local: bool,
     /// Headers that show that a request was passed on, besides `Forwarded`, `X-Forwarded-*`, `X-Real-IP` and `Via`.
     pub forwarded_headers: Vec<HeaderName>,
-    /// Names and addresses that may stand in `Host`, without a port; a request for another one is refused.
+    /// Names and addresses that may stand in `Host`, without a port; a request for another one is refused. When there is
+    /// none, it is the name by which a platform has routed the request (`Peer::host`), where there is such a name.
     pub allowed_hosts: Vec<Box<str>>,
     /// The limits.
     pub limits: ApiLimits,

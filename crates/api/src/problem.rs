@@ -135,8 +135,8 @@ fn urn<'a>(code: &str, buffer: &'a mut [u8; 64]) -> &'a [u8] {
     buffer.get(..length).unwrap_or_default()
 }
 
-/// The answer to a failure of the resolver on the native API.
-pub(crate) fn error_response(error: &Error, request_id: &RequestId) -> Response<Bytes> {
+/// The answer to a failure on the native API: a problem document.
+pub fn error_response(error: &Error, request_id: &RequestId) -> Response<Bytes> {
     let mut json = Json::with_capacity(512);
     json.open();
     write_error(&mut json, error, request_id);

@@ -129,13 +129,18 @@ impl AuditDelivery {
         }
     }
 
-    /// Sends what is there, for this long at most. Says how many records are left.
-    pub async fn flush(&self, limit: Duration) -> usize {
+    /// Sends what is there, for this long at most. Says how many records are left; they wait for the next time.
+    pub async fn send(&self, limit: Duration) -> usize {
         futures_util::select_biased! {
             () = self.send_all().boxed().fuse() => {}
             () = self.parts.clock.sleep(limit).fuse() => {}
         }
-        let left = self.waiting();
+        self.waiting()
+    }
+
+    /// The same when there is no next time. Says how many records are lost.
+    pub async fn flush(&self, limit: Duration) -> usize {
+        let left = self.send(limit).await;
         if left > 0 {
             tracing::error!(records = left, "audit records were not taken in time and are lost");
         }

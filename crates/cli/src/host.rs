@@ -8,10 +8,10 @@ use std::time::Duration;
 use lockstep_auth::AuditDelivery;
 use lockstep_config::settings::{AuditSinkKind, LogFormat};
 use lockstep_config::{Config, DeliveryPorts, Document, Format, Ports};
-use lockstep_core::{AuditRecord, AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random};
+use lockstep_core::{AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random};
 use lockstep_native::{
     AuditLines, AuditSettings, HttpTransports, LocalExec, LocalFiles, LogLevel, NoBindings, OsRandom, ProcessEnv,
-    RingSigner, Rotation, SystemClock, TokioSpawn, TransportSettings, chain_writer,
+    RingSigner, Rotation, SystemClock, TokioSpawn, TransportSettings, Unaudited, chain_writer,
 };
 
 use crate::arguments::Everywhere;
@@ -55,7 +55,7 @@ impl Host {
 
     /// The configuration: the file that is named, the text in a variable, `./lockstep.toml`, or none.
     pub(crate) fn config(&self, everywhere: &Everywhere) -> Result<Config, Failure> {
-        let names: Vec<_> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+        let names = ProcessEnv::names();
         let load = |document: Option<Document<'_>>| Ok(Config::load(document, &*self.env, &names)?);
         if let Some(path) = &everywhere.config {
             return self.read_file(path).and_then(|text| load(Some(document(path, &text))));
@@ -221,22 +221,5 @@ fn document<'a>(path: &'a Path, text: &'a str) -> Document<'a> {
         format: if json { Format::Json } else { Format::Toml },
         text,
         folder: path.parent().unwrap_or(Path::new("")),
-    }
-}
-
-/// `audit.sink = "none"`, and a command that a person watches.
-struct Unaudited;
-
-impl AuditSink for Unaudited {
-    fn write(&self, _: &AuditRecord) -> lockstep_core::Result<()> {
-        Ok(())
-    }
-
-    fn is_ready(&self) -> bool {
-        true
-    }
-
-    fn lost(&self) -> u64 {
-        0
     }
 }

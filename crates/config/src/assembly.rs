@@ -24,7 +24,7 @@ use lockstep_core::{
 };
 
 pub use self::audit::DeliveryPorts;
-pub use self::endpoint::Endpoint;
+pub use self::endpoint::{Endpoint, Front};
 pub use self::watch::Watch;
 use crate::config::Config;
 use crate::problem::Problems;

@@ -11,6 +11,7 @@ mod checks;
 mod config;
 mod decode;
 mod drop_in;
+mod environment;
 mod place;
 mod problem;
 #[cfg(feature = "schema")]
@@ -23,7 +24,7 @@ mod units;
 #[cfg(test)]
 mod tests;
 
-pub use self::assembly::{Assembly, DeliveryPorts, Endpoint, Ports, TokenOrigin, Watch};
+pub use self::assembly::{Assembly, DeliveryPorts, Endpoint, Front, Ports, TokenOrigin, Watch};
 pub use self::config::{Config, Document, Format};
 pub use self::place::Place;
 pub use self::problem::{Problem, Problems};

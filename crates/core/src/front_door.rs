@@ -21,6 +21,9 @@ pub struct Peer {
     pub certificate: Option<Arc<[u8]>>,
     /// The identity that AWS has verified before it passed the request on, as a function URL with `AWS_IAM` does.
     pub aws: Option<Arc<AwsCaller>>,
+    /// The name under which a platform has taken the request in, where it and not a listener of ours decides which names
+    /// lead here.
+    pub host: Option<Arc<str>>,
     /// The listener holds more connections than its cap: answer 429. The connection closes after it.
     pub crowded: bool,
 }

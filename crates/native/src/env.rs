@@ -8,6 +8,13 @@ use lockstep_core::Env;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProcessEnv;
 
+impl ProcessEnv {
+    /// The names of all variables, without those that are no text.
+    pub fn names() -> Vec<String> {
+        std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+    }
+}
+
 impl Env for ProcessEnv {
     #[expect(clippy::disallowed_methods, reason = "this is the Env port")]
     fn var(&self, name: &str) -> Option<String> {

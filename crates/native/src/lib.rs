@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod background;
 mod bindings;
 mod clock;
 mod env;
@@ -23,7 +24,8 @@ mod tally;
 mod tls;
 mod transport;
 
-pub use self::audit::{AuditLines, AuditSettings, Rotation, chain_writer};
+pub use self::audit::{AuditLines, AuditSettings, Rotation, Unaudited, chain_writer};
+pub use self::background::Background;
 pub use self::bindings::NoBindings;
 pub use self::clock::SystemClock;
 pub use self::env::ProcessEnv;

@@ -1,26 +1,16 @@
 //! [`Host`]: the ports of this process, and the configuration that it was given.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use lockstep_config::settings::AuditSinkKind;
-use lockstep_config::{Config, Document, Format, Ports};
-use lockstep_core::{AuditRecord, AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random, Result};
+use lockstep_config::{Config, Ports};
+use lockstep_core::{AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random, Result};
 use lockstep_native::{
-    AuditLines, AuditSettings, HttpTransports, LocalExec, LocalFiles, NoBindings, OsRandom, ProcessEnv, RingSigner,
-    Rotation, SystemClock, TokioSpawn, TransportSettings,
+    AuditLines, AuditSettings, Background, HttpTransports, LocalExec, LocalFiles, NoBindings, OsRandom, ProcessEnv,
+    RingSigner, Rotation, SystemClock, TokioSpawn, TransportSettings, Unaudited,
 };
 use tokio::runtime::Handle;
-
-use crate::background::Background;
-
-/// Bytes of a configuration file.
-const MAX_CONFIG_BYTES: usize = 1 << 20;
-/// The variable with the path of the configuration.
-const PATH_VARIABLE: &str = "LOCKSTEP_CONFIG";
-/// The variable that may hold the configuration itself.
-const CONTENT_VARIABLE: &str = "LOCKSTEP_CONFIG_CONTENT";
 
 /// The ports of this process.
 pub(crate) struct Host {
@@ -51,40 +41,7 @@ impl Host {
 
     /// The configuration: the file of one variable, the text in another, or none.
     pub(crate) fn config(&self) -> Result<Config> {
-        let names: Vec<_> = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
-        let load = |document: Option<Document<'_>>| Ok(Config::load(document, &*self.env, &names)?);
-        if let Some(path) = self.env.var(PATH_VARIABLE) {
-            let file = Path::new(&path);
-            let text = self.read(file)?;
-            let json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-            return load(Some(Document {
-                name: &path,
-                format: if json { Format::Json } else { Format::Toml },
-                text: &text,
-                folder: file.parent().unwrap_or(Path::new("")),
-            }));
-        }
-        let content = self.env.var(CONTENT_VARIABLE);
-        load(content.as_deref().map(|text| Document {
-            name: CONTENT_VARIABLE,
-            format: Format::Either,
-            text,
-            folder: Path::new(""),
-        }))
-    }
-
-    fn read(&self, path: &Path) -> Result<String> {
-        let content = self.files.read(path, MAX_CONFIG_BYTES).map_err(|error| {
-            let message = format!(
-                "can't read the configuration {} that {PATH_VARIABLE} names; put it into the function or a layer",
-                path.display()
-            );
-            Error::new(ErrorKind::Config, message).because(error)
-        })?;
-        String::from_utf8(content.bytes.to_vec()).map_err(|_| {
-            let message = format!("{} is not UTF-8 text; save it as UTF-8", path.display());
-            Error::new(ErrorKind::Config, message)
-        })
+        Config::from_environment(&*self.env, &*self.files, &ProcessEnv::names(), None)
     }
 
     /// The ports that a configuration is assembled from. Each time the way out is a new one, with no connection yet.
@@ -147,22 +104,5 @@ impl Host {
     /// A call of this process's own.
     pub(crate) fn call(&self, id: &str, time: Duration) -> Call {
         Call::new(Arc::clone(&self.clock), Arc::clone(&self.background) as _, id, time)
-    }
-}
-
-/// `audit.sink = "none"`.
-struct Unaudited;
-
-impl AuditSink for Unaudited {
-    fn write(&self, _: &AuditRecord) -> Result<()> {
-        Ok(())
-    }
-
-    fn is_ready(&self) -> bool {
-        true
-    }
-
-    fn lost(&self) -> u64 {
-        0
     }
 }

@@ -7,7 +7,6 @@
 
 #![forbid(unsafe_code)]
 
-mod background;
 mod door;
 mod extensions_api;
 mod host;

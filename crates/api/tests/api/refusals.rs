@@ -198,6 +198,29 @@ async fn l4_a_foreign_or_missing_or_doubled_host_is_refused() {
     }
 }
 
+/// Where a platform decides which names lead here, the one counts that it routed by; a list that is written counts alone.
+/// Break: the look at `allowed_hosts` in `allows_host`, or let the platform's name count beside a list.
+#[tokio::test]
+async fn l4_the_host_that_a_platform_routed_by_counts_where_none_is_listed() {
+    let peer = Peer { host: Some("id.example".into()), ..Peer::default() };
+    for (listed, host, expected) in [
+        (None, "id.example", 200),
+        (None, "ID.EXAMPLE:443", 200),
+        (None, "127.0.0.1", 403),
+        (None, "id.example.evil.test", 403),
+        (Some("secrets.acme"), "secrets.acme", 200),
+        (Some("secrets.acme"), "id.example", 403),
+    ] {
+        let house = build(|parts| parts.allowed_hosts = listed.map(Into::into).into_iter().collect());
+        let mut sent = request(Method::GET, "/v1/db/creds");
+        sent.headers_mut().insert("host", HeaderValue::from_static(host));
+        assert_eq!(house.send_from(&peer, sent).await.status, expected, "{listed:?} {host}");
+    }
+    // A socket of ours routes by no name: where none is listed, none counts.
+    let house = build(|parts| parts.allowed_hosts.clear());
+    assert_eq!(house.send(request(Method::GET, "/v1/db/creds")).await.status, 403);
+}
+
 /// Break: leave `head.browser` out of `check_origin`.
 #[tokio::test]
 async fn l4_what_a_web_page_sends_is_refused() {

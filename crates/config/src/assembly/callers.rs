@@ -5,7 +5,7 @@
 
 use lockstep_auth::{Callers, LocalToken, TokenOrigin};
 
-use super::Ports;
+use super::{Front, Ports};
 use crate::config::Config;
 use crate::problem::Problems;
 use crate::settings::Credential;
@@ -14,11 +14,12 @@ impl Config {
     /// Everybody who may be let in.
     pub(super) fn callers(
         &self,
+        front: Front,
         ports: &Ports,
         timeline: &std::sync::Arc<lockstep_core::Timeline>,
     ) -> Result<Callers, Problems> {
         let callers = Callers {
-            token: self.local_token(ports)?,
+            token: self.local_token(front, ports)?,
             socket_users: self.settings().listen.socket_users.clone(),
             ..Callers::default()
         };
@@ -29,7 +30,7 @@ impl Config {
     }
 
     /// The local token: `listen.token`, else the first variable of `aws.ssrf_env_variables` that is set, else it is made.
-    fn local_token(&self, ports: &Ports) -> Result<Option<LocalToken>, Problems> {
+    fn local_token(&self, front: Front, ports: &Ports) -> Result<Option<LocalToken>, Problems> {
         let settings = self.settings();
         let (key, origins) = match &settings.listen.token {
             Some(Credential::Env(name)) => ("listen.token", vec![TokenOrigin::Variable(name.clone())]),
@@ -37,6 +38,11 @@ impl Config {
                 ("listen.token", vec![TokenOrigin::File(self.path(path).to_string_lossy().into_owned())])
             }
             None if settings.auth.has_logins() => return Ok(None),
+            None if front == Front::Platform => {
+                let message = "nobody could call: configure a login under `[auth]`, or write `listen.token`; no variable \
+                               is looked at for a token here, and none is made";
+                return Err(self.problem("auth", message).into());
+            }
             None => {
                 let variables = settings.aws.ssrf_env_variables.iter().cloned().map(TokenOrigin::Variable);
                 ("aws.ssrf_env_variables", variables.chain([TokenOrigin::Made]).collect())

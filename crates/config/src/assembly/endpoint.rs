@@ -12,6 +12,17 @@ use crate::config::Config;
 use crate::problem::Problems;
 use crate::settings::{AliasName, Provider};
 
+/// Who takes requests in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Front {
+    /// A listener of this process, as `[listen]` says.
+    Listener,
+    /// The platform that runs this process, such as Lambda behind a function URL. It ends TLS and decides which names lead
+    /// here, and everybody may try: so callers log in, or have the token of `listen.token`. No other token exists, since
+    /// the variables that may hold one hold the session of the function itself.
+    Platform,
+}
+
 /// The API, ready for a listener.
 pub struct Endpoint {
     api: Arc<Api>,
@@ -22,16 +33,27 @@ pub struct Endpoint {
 }
 
 impl Config {
-    /// Builds the endpoint over an assembled resolver.
+    /// Builds the endpoint of a listener over an assembled resolver.
     ///
     /// # Errors
     /// What is wrong with the callers or the AWS surface, with its place.
     pub fn endpoint(&self, ports: &Ports, assembly: &Assembly) -> Result<Endpoint, Problems> {
+        self.endpoint_behind(Front::Listener, ports, assembly)
+    }
+
+    /// Builds the endpoint over an assembled resolver, for requests that come in this way.
+    ///
+    /// # Errors
+    /// What is wrong with the callers or the AWS surface, with its place; behind a platform also that nobody could call.
+    pub fn endpoint_behind(&self, front: Front, ports: &Ports, assembly: &Assembly) -> Result<Endpoint, Problems> {
         let settings = self.settings();
-        let callers = self.callers(ports, assembly.resolver.timeline())?;
+        let callers = self.callers(front, ports, assembly.resolver.timeline())?;
         let origin = callers.token.as_ref().map(|token| token.origin().clone());
         let made_token = callers.token.as_ref().and_then(lockstep_auth::LocalToken::reveal);
-        let mut allowed_hosts = ApiParts::default_hosts();
+        let mut allowed_hosts = match front {
+            Front::Listener => ApiParts::default_hosts(),
+            Front::Platform => Vec::new(),
+        };
         allowed_hosts.extend(settings.listen.allowed_hosts.iter().map(|host| host.as_str().into()));
         let token_headers = self.token_headers();
         let api = Api::new(ApiParts {
@@ -44,7 +66,7 @@ impl Config {
             callers,
             hide_denied: settings.auth.hide_denied,
             token_headers,
-            local: !settings.listen.allow_remote,
+            local: front == Front::Listener && !settings.listen.allow_remote,
             forwarded_headers: Vec::new(),
             allowed_hosts,
             limits: ApiLimits {

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "callers")]
 mod callers;
+mod platform;
 
 use std::sync::{Arc, Mutex};
 

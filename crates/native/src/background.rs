@@ -3,34 +3,43 @@
 //! Lambda stops the whole machine between invocations. What was under way then may wait for a connection that died
 //! meanwhile, and who joins it waits too; so it can be ended here, and whoever needs it does it anew.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lockstep_core::{Spawn, Task};
-use lockstep_native::TokioSpawn;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::TokioSpawn;
+
 /// Runs tasks that can all be cancelled at once.
-pub(crate) struct Background {
+pub struct Background {
     tasks: TokioSpawn,
     cancelled: Arc<Notify>,
 }
 
 impl Background {
-    pub(crate) fn new(runtime: Handle) -> Self {
+    /// Runs tasks on this runtime.
+    pub fn new(runtime: Handle) -> Self {
         Self { tasks: TokioSpawn::new(runtime), cancelled: Arc::default() }
     }
 
     /// Waits until no task runs, at most this long. Says whether that came.
-    pub(crate) async fn finished(&self, limit: Duration) -> bool {
+    pub async fn finished(&self, limit: Duration) -> bool {
         self.tasks.running() == 0 || self.tasks.finished(limit).await
     }
 
     /// Ends every task that runs now. Says how many there were.
-    pub(crate) fn cancel(&self) -> usize {
+    pub fn cancel(&self) -> usize {
         self.cancelled.notify_waiters();
         self.tasks.running()
+    }
+}
+
+impl fmt::Debug for Background {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Background").field("running", &self.tasks.running()).finish_non_exhaustive()
     }
 }
 
