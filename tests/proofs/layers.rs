@@ -4,14 +4,14 @@
 //! [`LAYERS`] names the layers as the table in `config`'s settings does, and [`KEYS`] says to which one each key belongs:
 //! a layer without a proof and a key without a layer both fail.
 
-use lockstep_stories::{Lockstep, Response, Running, Upstream, until};
+use lockstep_stories::{Connection, Lockstep, Response, Running, TOKEN, Upstream, until};
 use lockstep_testkit::Gate;
 use lockstep_testkit::fake::Action;
 
 use crate::backends::{BARE, VAULT_LOGIN, vault, vault_token, vault_value};
 
 /// Each layer, as `config` calls it, and the tests that show it.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("audit", &["audit_writes_a_record_of_each_access"]),
     ("metrics", &["metrics_count_accesses_and_every_attempt"]),
     ("trace", &["trace_is_taken_over_into_the_log"]),
@@ -29,10 +29,11 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("rate limit", &["rate_limit_holds_calls_back"]),
     ("timeout per attempt", &["timeout_cuts_an_attempt_and_leaves_time_for_the_next"]),
     ("AWS surface", &["aws_surface_answers_clients_of_aws"]),
+    ("Vault surface", &["vault_surface_answers_clients_of_vault"]),
 ];
 
 /// The layer of each key. A key that ends in `.` stands for all under it.
-const KEYS: [(&str, &str); 21] = [
+const KEYS: [(&str, &str); 22] = [
     ("audit.", "audit"),
     ("metrics.", "metrics"),
     ("trace.", "trace"),
@@ -54,6 +55,7 @@ const KEYS: [(&str, &str); 21] = [
     ("upstream.rate_", "rate limit"),
     ("upstream.timeout", "timeout per attempt"),
     ("aws.", "AWS surface"),
+    ("vault.", "Vault surface"),
 ];
 
 /// Keys of the retry layer beside its switch.
@@ -374,5 +376,26 @@ fn aws_surface_answers_clients_of_aws() {
         let answer = running.get("/secretsmanager/get?secretId=kv%2Fa");
         assert_eq!((answer.status, vault.count(AT_VAULT)), (status, usize::from(enabled)), "{answer:?}");
         assert_eq!(running.bare("GET", "/ping", &[], b"").status, if enabled { 200 } else { 403 });
+    }
+}
+
+#[test]
+fn vault_surface_answers_clients_of_vault() {
+    for enabled in [true, false] {
+        let vault = upstream([vault_value("x")]);
+        let tables = format!(
+            "[vault]\nenabled = {enabled}\naddress = \"127.0.0.1:0\"\n[vault.mounts]\nkv = {{ provider = \"vault\", prefix = \"kv/\" }}\n"
+        );
+        let running = serve(&vault, "", &tables);
+        // By the main listener there is no such route either way.
+        assert_eq!(running.get("/v1/kv/data/a").status, 404);
+        assert_eq!(running.said().contains("Vault's clients: "), enabled, "{}", running.said());
+        if enabled {
+            let mut connection = Connection::open(running.vault()).unwrap();
+            let token = format!("x-vault-token: {TOKEN}\r\n");
+            connection.send(format!("GET /v1/kv/data/a HTTP/1.1\r\nhost: localhost\r\n{token}\r\n")).unwrap();
+            assert_eq!(connection.receive().unwrap().status, 200);
+        }
+        assert_eq!(vault.count(AT_VAULT), usize::from(enabled));
     }
 }
