@@ -250,7 +250,7 @@ impl Api {
         let entered = Entered { door, target, found };
         if entered.needs_login() {
             // Before anything is computed for it.
-            self.crowd.check_address(peer, self.clock.monotonic(), count)?;
+            self.crowd.check_address(peer, &*self.clock, count)?;
         }
         Ok(entered)
     }
@@ -262,13 +262,13 @@ impl Api {
             let (peer, mtls) = (peer.address.clone(), false);
             return Some(Ok(Principal { id, login: Login::Local, claims: None, peer, mtls }));
         }
-        let told = self.callers.at_once(head.shown(peer), peer, self.now())?;
+        let told = self.callers.at_once(head.shown(peer), peer, || self.now())?;
         Some(told.map_err(|refused| self.not_let_in(refused)))
     }
 
     async fn login(&self, peer: &Peer, head: &Head<'_>, id: &RequestId) -> Result<Principal, Refusal> {
         let call = Call::new(self.clock.clone(), self.spawn.clone(), id.clone(), self.limits.request_time);
-        let told = self.callers.identify(&call, head.shown(peer), peer, self.now()).await;
+        let told = self.callers.identify(&call, head.shown(peer), peer, || self.now()).await;
         told.map_err(|refused| self.not_let_in(refused))
     }
 
@@ -293,7 +293,7 @@ impl Api {
         let who = who.map_err(|refusal| (refusal, None))?;
         let turned = |refusal| (refusal, Some(who.clone()));
         if entered.needs_login() {
-            self.crowd.check_caller(&who, self.clock.monotonic(), count).map_err(turned)?;
+            self.crowd.check_caller(&who, &*self.clock, count).map_err(turned)?;
         }
         let (target, (row, rest)) = match (entered.target, entered.found) {
             (Ok(target), Some(found)) => (target, found),
@@ -425,7 +425,7 @@ impl Api {
         let admitted = match admitted {
             Ok(admitted) => admitted,
             Err(turned) => {
-                self.crowd.count(peer, turned.1.as_ref(), self.clock.monotonic());
+                self.crowd.count(peer, turned.1.as_ref(), &*self.clock);
                 return Some(self.refused(door, &turned, peer, parts, &id));
             }
         };
@@ -434,7 +434,7 @@ impl Api {
         }
         let exchange = Exchange::new(admitted, head, id, Bytes::new());
         let response = self.handle_at_once(&exchange)?;
-        self.crowd.count(peer, Some(&exchange.who), self.clock.monotonic());
+        self.crowd.count(peer, Some(&exchange.who), &*self.clock);
         Some(self.dress(door, response, parts, &exchange.id))
     }
 }

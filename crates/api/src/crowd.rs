@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use lockstep_core::{Peer, Principal};
+use lockstep_core::{Clock, Peer, Principal};
 
 use crate::parts::ApiLimits;
 use crate::quota::{Quota, network};
@@ -18,7 +18,7 @@ pub(crate) enum Count {
     Later,
 }
 
-/// All who ask.
+/// All who ask. Where nothing is limited, not even the clock is read.
 pub(crate) struct Crowd {
     address: Option<Quota>,
     caller: Option<Quota>,
@@ -48,23 +48,23 @@ impl Crowd {
     }
 
     /// Whether an address may send one more.
-    pub(crate) fn check_address(&self, peer: &Peer, now: Duration, count: Count) -> Result<(), Refusal> {
+    pub(crate) fn check_address(&self, peer: &Peer, clock: &dyn Clock, count: Count) -> Result<(), Refusal> {
         match (&self.address, &peer.address) {
-            (Some(quota), Some(address)) => check(quota, &network(address), now, count),
+            (Some(quota), Some(address)) => check(quota, &network(address), clock.monotonic(), count),
             _ => Ok(()),
         }
     }
 
     /// Whether a caller may send one more.
-    pub(crate) fn check_caller(&self, who: &Principal, now: Duration, count: Count) -> Result<(), Refusal> {
-        self.caller.as_ref().map_or(Ok(()), |quota| check(quota, &who.id, now, count))
+    pub(crate) fn check_caller(&self, who: &Principal, clock: &dyn Clock, count: Count) -> Result<(), Refusal> {
+        self.caller.as_ref().map_or(Ok(()), |quota| check(quota, &who.id, clock.monotonic(), count))
     }
 
     /// Counts what was answered at once; whether it might be was looked at before.
-    pub(crate) fn count(&self, peer: &Peer, who: Option<&Principal>, now: Duration) {
-        let _ = self.check_address(peer, now, Count::Now);
+    pub(crate) fn count(&self, peer: &Peer, who: Option<&Principal>, clock: &dyn Clock) {
+        let _ = self.check_address(peer, clock, Count::Now);
         if let Some(who) = who {
-            let _ = self.check_caller(who, now, Count::Now);
+            let _ = self.check_caller(who, clock, Count::Now);
         }
     }
 

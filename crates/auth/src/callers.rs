@@ -62,8 +62,14 @@ impl Callers {
         !remote
     }
 
-    /// Who this is, if that can be told without waiting. `None` says nothing: [`identify`](Self::identify) does.
-    pub fn at_once(&self, shown: Shown<'_>, peer: &Peer, now: UnixMillis) -> Option<Result<Principal, Refused>> {
+    /// Who this is, if that can be told without waiting. `None` says nothing: [`identify`](Self::identify) does. The time is
+    /// asked for only where a credential ends.
+    pub fn at_once(
+        &self,
+        shown: Shown<'_>,
+        peer: &Peer,
+        now: impl Fn() -> UnixMillis,
+    ) -> Option<Result<Principal, Refused>> {
         let found = match shown {
             Shown::Token(token) => self.token_at_once(token, now)?,
             Shown::Proof(proof) => self.proof_at_once(proof)?,
@@ -84,7 +90,7 @@ impl Callers {
         call: &Call,
         shown: Shown<'_>,
         peer: &Peer,
-        now: UnixMillis,
+        now: impl Fn() -> UnixMillis,
     ) -> Result<Principal, Refused> {
         match self.at_once(shown, peer, now) {
             Some(told) => told,
@@ -106,13 +112,13 @@ impl Callers {
         Err(unknown())
     }
 
-    fn token_at_once(&self, token: &[u8], now: UnixMillis) -> Option<Result<Principal, Refused>> {
+    fn token_at_once(&self, token: &[u8], now: impl Fn() -> UnixMillis) -> Option<Result<Principal, Refused>> {
         // The local token may have any form, a signed token's too.
         if let Some(local) = self.token.as_ref().filter(|local| local.verify(token)) {
             return Some(Ok(local.holder()));
         }
         if let Some(keys) = self.keys.as_ref().filter(|_| ApiKeys::is_one(token)) {
-            return Some(keys.verify(token, now));
+            return Some(keys.verify(token, now()));
         }
         #[cfg(feature = "jwt")]
         if let Some(jwt) = self.jwt.as_ref().filter(|_| token.contains(&b'.')) {
@@ -131,10 +137,10 @@ impl Callers {
     }
 
     /// Who this is by its connection: its certificate, AWS's word, or its user.
-    fn connection(&self, peer: &Peer, now: UnixMillis) -> Result<Principal, Refused> {
+    fn connection(&self, peer: &Peer, now: impl Fn() -> UnixMillis) -> Result<Principal, Refused> {
         #[cfg(feature = "mtls")]
         if let (Some(login), Some(der)) = (&self.certificates, &peer.certificate) {
-            return login.verify(&crate::CertificateFacts::from_der(der)?, now);
+            return login.verify(&crate::CertificateFacts::from_der(der)?, now());
         }
         #[cfg(feature = "aws-iam")]
         if let (Some(accounts), Some(caller)) = (&self.aws_accounts, &peer.aws) {
