@@ -118,17 +118,22 @@ fn made_up(issuer: &str, kid: &str) -> String {
     format!("{}.{}.AAAA", part(head), part(claims))
 }
 
+/// An endpoint for this issuer's tokens, and the proxy by which it fetches the keys.
+fn behind_proxy(issuer: &str) -> (Running, CountingProxy) {
+    let proxy = CountingProxy::to(issuer);
+    let home = endpoint(&format!(
+        "[auth.jwt.mock]\ntype = \"oidc\"\nissuer = \"{issuer}\"\nkeys_url = \"{}/jwks\"\n\
+         audiences = [\"{AUDIENCE}\"]\n",
+        proxy.url()
+    ));
+    (home.start(), proxy)
+}
+
 /// E10 through the whole endpoint. Break: `is_cooling` is never true.
 #[test]
 fn e10_ten_thousand_made_up_key_ids_cost_one_fetch_of_keys_per_cooldown() {
     let issuer = require!(servers::oidc());
-    let proxy = CountingProxy::to(&issuer);
-    let running = endpoint(&format!(
-        "[auth.jwt.mock]\ntype = \"oidc\"\nissuer = \"{issuer}\"\nkeys_url = \"{}/jwks\"\n\
-         audiences = [\"{AUDIENCE}\"]\n",
-        proxy.url()
-    ))
-    .start();
+    let (running, proxy) = behind_proxy(&issuer);
     let good = format!("Bearer {}", token(&issuer, &format!("aud={AUDIENCE}&sub=app")));
     assert_let_in(&running, &good, "jwt:mock:app");
     assert_eq!(proxy.total(), 1);
@@ -152,13 +157,7 @@ fn e10_ten_thousand_made_up_key_ids_cost_one_fetch_of_keys_per_cooldown() {
 #[test]
 fn a_body_of_100_megabytes_is_refused_before_any_login() {
     let issuer = require!(servers::oidc());
-    let proxy = CountingProxy::to(&issuer);
-    let running = endpoint(&format!(
-        "[auth.jwt.mock]\ntype = \"oidc\"\nissuer = \"{issuer}\"\nkeys_url = \"{}/jwks\"\n\
-         audiences = [\"{AUDIENCE}\"]\n",
-        proxy.url()
-    ))
-    .start();
+    let (running, proxy) = behind_proxy(&issuer);
     let good = token(&issuer, &format!("aud={AUDIENCE}&sub=app"));
     let head = format!(
         "POST /api/v1/secrets:batch HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {good}\r\ncontent-length: \
