@@ -85,6 +85,10 @@ pub enum Action {
 }
 
 impl Action {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Get, Self::List, Self::Describe, Self::Rotate, Self::Changes, Self::ReportStale, Self::Invalidate];
+
     /// The word in policies and audit records.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -5,16 +5,6 @@ use super::*;
 const ARN_OF_CREDS: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db/creds-AbCdEf";
 const ARN_OF_TOP: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf";
 
-const ACTIONS: [Action; 7] = [
-    Action::Get,
-    Action::List,
-    Action::Describe,
-    Action::Rotate,
-    Action::Changes,
-    Action::ReportStale,
-    Action::Invalidate,
-];
-
 fn decide(rules: &[&str], action: Action, provider: &str, name: &str) -> Decision {
     let provider = Alias::parse(provider).unwrap();
     AllowList::parse(rules).unwrap().decide(
@@ -73,7 +63,7 @@ fn a_list_is_allowed_where_something_under_its_prefix_could_be() {
     ] {
         assert_eq!(decide(rules, Action::List, "aws", prefix).allowed, allowed, "{rules:?} {prefix:?}");
     }
-    for action in ACTIONS.into_iter().filter(|action| *action != Action::List) {
+    for action in Action::ALL.into_iter().filter(|action| *action != Action::List) {
         assert!(!decide(&["db/**"], action, "aws", "db").allowed, "{action:?}: a prefix is no name");
         assert!(decide(&["db/**"], action, "aws", "db/creds").allowed, "{action:?}");
     }

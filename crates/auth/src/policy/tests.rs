@@ -84,6 +84,19 @@ fn t1_t2_what_no_policy_permits_is_denied_and_a_decision_names_its_policy() {
     }
 }
 
+/// Break: leave an action out of the schema.
+#[test]
+fn every_action_can_be_spoken_of_and_is_no_other() {
+    for action in Action::ALL {
+        let text = format!("permit(principal, action == Action::\"{}\", resource);", action.as_str());
+        let policies = policies(&text);
+        for other in Action::ALL {
+            let allowed = decided(&policies, &Principal::new("local"), other, "aws://db").allowed;
+            assert_eq!(allowed, other == action, "{action:?} {other:?}");
+        }
+    }
+}
+
 /// Break: leave `spelling::others` out of `explain`.
 #[test]
 fn what_is_forbidden_by_name_is_forbidden_by_arn() {

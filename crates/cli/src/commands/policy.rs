@@ -131,17 +131,8 @@ fn principal(asked: &Explain) -> Result<Principal, Failure> {
 }
 
 fn action(text: &str) -> Result<Action, Failure> {
-    let all = [
-        Action::Get,
-        Action::List,
-        Action::Describe,
-        Action::Rotate,
-        Action::Changes,
-        Action::ReportStale,
-        Action::Invalidate,
-    ];
-    all.into_iter().find(|action| action.as_str() == text).ok_or_else(|| {
-        let words: Vec<_> = all.iter().map(|action| action.as_str()).collect();
+    Action::ALL.into_iter().find(|action| action.as_str() == text).ok_or_else(|| {
+        let words = Action::ALL.map(Action::as_str);
         usage(format!("`{}` is no action; write one of {}", printable(text), words.join(", ")))
     })
 }
