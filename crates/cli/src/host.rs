@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use lockstep_auth::AuditDelivery;
 use lockstep_config::settings::{AuditSinkKind, LogFormat};
-use lockstep_config::{Config, DeliveryPorts, Document, Format, Ports};
-use lockstep_core::{AuditSink, Call, Clock, Env, Error, ErrorKind, Files, Random};
+use lockstep_config::{Config, DeliveryPorts, Ports, Sources};
+use lockstep_core::{AuditSink, Call, Clock, Env, Files, Random};
 use lockstep_native::{
     AuditLines, AuditSettings, HttpTransports, LocalExec, LocalFiles, LogLevel, NoBindings, OsRandom, ProcessEnv,
     RingSigner, Rotation, SystemClock, TokioSpawn, TransportSettings, Unaudited, chain_writer,
@@ -17,12 +17,8 @@ use lockstep_native::{
 use crate::arguments::Everywhere;
 use crate::failure::Failure;
 
-/// Bytes of a configuration file.
-const MAX_CONFIG_BYTES: usize = 1 << 20;
 /// The file that is looked for when none is named.
 const DEFAULT_FILE: &str = "lockstep.toml";
-/// The variable that may hold the configuration itself.
-const CONTENT_VARIABLE: &str = "LOCKSTEP_CONFIG_CONTENT";
 
 /// The ports of this process.
 pub(crate) struct Host {
@@ -55,33 +51,17 @@ impl Host {
 
     /// The configuration: the file that is named, the text in a variable, `./lockstep.toml`, or none.
     pub(crate) fn config(&self, everywhere: &Everywhere) -> Result<Config, Failure> {
-        let names = ProcessEnv::names();
-        let load = |document: Option<Document<'_>>| Ok(Config::load(document, &*self.env, &names)?);
-        if let Some(path) = &everywhere.config {
-            return self.read_file(path).and_then(|text| load(Some(document(path, &text))));
-        }
-        if let Some(text) = self.env.var(CONTENT_VARIABLE) {
-            let folder = Path::new("");
-            return load(Some(Document { name: CONTENT_VARIABLE, format: Format::Either, text: &text, folder }));
-        }
         let path = Path::new(DEFAULT_FILE);
         // A link that leads nowhere, or a file in a folder that we may not enter, is a configuration that can't be read,
         // and not none.
-        match path.symlink_metadata() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => load(None),
-            _ => self.read_file(path).and_then(|text| load(Some(document(path, &text)))),
-        }
-    }
-
-    fn read_file(&self, path: &Path) -> Result<String, Failure> {
-        let content = self.files.read(path, MAX_CONFIG_BYTES).map_err(|error| {
-            let message = format!("can't read the configuration {}; name a file that exists", path.display());
-            Failure::Error(Error::new(ErrorKind::Config, message).because(error))
-        })?;
-        String::from_utf8(content.bytes.to_vec()).map_err(|_| {
-            let message = format!("{} is not UTF-8 text; save it as UTF-8", path.display());
-            Failure::new(ErrorKind::Config, message)
-        })
+        let missing = matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound);
+        let sources = Sources {
+            names: &ProcessEnv::names(),
+            named: everywhere.config.as_deref(),
+            lying: (!missing).then_some(path),
+            advice: "; name a file that exists",
+        };
+        Config::found(&*self.env, &*self.files, sources)
     }
 
     /// The ports that a configuration is assembled from.
@@ -211,15 +191,5 @@ impl Host {
         self.random.fill(&mut id);
         let id = u64::from_le_bytes(id);
         Call::new(Arc::clone(&self.clock), self.spawn.clone(), format!("cli-{id:016x}").as_str(), time)
-    }
-}
-
-fn document<'a>(path: &'a Path, text: &'a str) -> Document<'a> {
-    let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    Document {
-        name: path.to_str().unwrap_or(DEFAULT_FILE),
-        format: if json { Format::Json } else { Format::Toml },
-        text,
-        folder: path.parent().unwrap_or(Path::new("")),
     }
 }

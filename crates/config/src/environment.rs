@@ -1,10 +1,11 @@
-//! [`Config::from_environment`]: the configuration of a process that has no command line, such as a function's.
+//! [`Config::found`]: the configuration of a process, wherever it stands.
 
 use std::path::Path;
 
 use lockstep_core::{Env, Error, ErrorKind, Files, Result};
 
 use crate::config::{Config, Document, Format};
+use crate::problem::Problems;
 
 /// Bytes of a configuration file.
 const MAX_CONFIG_BYTES: usize = 1 << 20;
@@ -13,30 +14,57 @@ const PATH_VARIABLE: &str = "LOCKSTEP_CONFIG";
 /// The variable that may hold the configuration itself.
 const CONTENT_VARIABLE: &str = "LOCKSTEP_CONFIG_CONTENT";
 
+/// Where a configuration is looked for, and what is said of a file that can't be read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sources<'a> {
+    /// The names of all variables, as for [`Config::load`].
+    pub names: &'a [String],
+    /// The file that was named: by whoever started the process, or by `LOCKSTEP_CONFIG`.
+    pub named: Option<&'a Path>,
+    /// The file that lies there, and counts when nothing else does.
+    pub lying: Option<&'a Path>,
+    /// What stands behind the name of a file that can't be read: `; name a file that exists`.
+    pub advice: &'a str,
+}
+
 impl Config {
-    /// The configuration: the file that `LOCKSTEP_CONFIG` names, the text in `LOCKSTEP_CONFIG_CONTENT`, this file, or
-    /// none. `names` are the names of all variables, as for [`Config::load`].
+    /// The configuration: the file that was named, the text in `LOCKSTEP_CONFIG_CONTENT`, the file that lies there, or
+    /// none.
     ///
     /// # Errors
-    /// `Config`: the file can't be read, or everything that is wrong in it, with its place and what to write instead.
-    pub fn from_environment(env: &dyn Env, files: &dyn Files, names: &[String], file: Option<&Path>) -> Result<Self> {
-        let load = |document: Option<Document<'_>>| Ok(Self::load(document, env, names)?);
-        if let Some(path) = env.var(PATH_VARIABLE) {
-            let path = Path::new(&path);
-            let text = read(files, path, " that LOCKSTEP_CONFIG names")?;
-            return load(Some(document(path, &text)));
+    /// The file can't be read; or everything that is wrong in it, with its place and what to write instead.
+    pub fn found<E: From<Error> + From<Problems>>(
+        env: &dyn Env,
+        files: &dyn Files,
+        sources: Sources<'_>,
+    ) -> Result<Self, E> {
+        let load = |document: Option<Document<'_>>| Ok(Self::load(document, env, sources.names)?);
+        let file = |path: &Path| load(Some(document(path, &read(files, path, sources.advice)?)));
+        if let Some(path) = sources.named {
+            return file(path);
         }
         if let Some(text) = env.var(CONTENT_VARIABLE) {
             let folder = Path::new("");
             return load(Some(Document { name: CONTENT_VARIABLE, format: Format::Either, text: &text, folder }));
         }
-        match file {
-            Some(path) => {
-                let text = read(files, path, "")?;
-                load(Some(document(path, &text)))
-            }
+        match sources.lying {
+            Some(path) => file(path),
             None => load(None),
         }
+    }
+
+    /// The same of a process that has no command line, such as a function's: `LOCKSTEP_CONFIG` names the file.
+    ///
+    /// # Errors
+    /// `Config`, as [`Config::found`].
+    pub fn from_environment(env: &dyn Env, files: &dyn Files, names: &[String], lying: Option<&Path>) -> Result<Self> {
+        let path = env.var(PATH_VARIABLE);
+        let advice = match path {
+            Some(_) => " that LOCKSTEP_CONFIG names; put it into the function or a layer",
+            None => "; put it into the function or a layer",
+        };
+        let sources = Sources { names, named: path.as_deref().map(Path::new), lying, advice };
+        Self::found(env, files, sources)
     }
 }
 
@@ -50,10 +78,9 @@ fn document<'a>(path: &'a Path, text: &'a str) -> Document<'a> {
     }
 }
 
-fn read(files: &dyn Files, path: &Path, named: &str) -> Result<String> {
+fn read(files: &dyn Files, path: &Path, advice: &str) -> Result<String> {
     let content = files.read(path, MAX_CONFIG_BYTES).map_err(|error| {
-        let message =
-            format!("can't read the configuration {}{named}; put it into the function or a layer", path.display());
+        let message = format!("can't read the configuration {}{advice}", path.display());
         Error::new(ErrorKind::Config, message).because(error)
     })?;
     String::from_utf8(content.bytes.to_vec()).map_err(|_| {

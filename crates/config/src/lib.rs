@@ -26,6 +26,7 @@ mod tests;
 
 pub use self::assembly::{Assembly, DeliveryPorts, Endpoint, Front, Ports, TokenOrigin, Watch};
 pub use self::config::{Config, Document, Format};
+pub use self::environment::Sources;
 pub use self::place::Place;
 pub use self::problem::{Problem, Problems};
 #[cfg(feature = "schema")]
