@@ -157,14 +157,13 @@ mod x509 {
         assert_eq!(facts.uris, ["spiffe://acme/ns/prod/sa/api"]);
         assert_eq!(facts.not_before.to_rfc3339(), "2025-01-01T00:00:00Z");
         assert_eq!(facts.not_after.to_rfc3339(), "2027-01-01T00:00:00Z");
-        assert_eq!(CertificateFacts::from_pem(&certificate.pem()).unwrap(), facts);
         let login = CertificateLogin::new(vec![rule("spiffe://acme/ns/prod/sa/api", None)]).unwrap();
         assert_eq!(&*login.verify(&facts, NOW).unwrap().id, "cert:api");
         let later = UnixMillis::from_rfc3339("2027-01-01T00:00:01Z").unwrap();
         assert_eq!(login.verify(&facts, later).unwrap_err().reason, "cert_expired");
     }
 
-    /// Break: any check in `from_der` or `from_pem`.
+    /// Break: any check in `from_der`.
     #[test]
     fn what_is_no_single_certificate_of_a_caller_is_refused() {
         let certificate = issued(&params());
@@ -178,12 +177,6 @@ mod x509 {
         assert_eq!(reason(&certificate.der()[..100]), "cert_malformed");
         assert_eq!(reason(issued(&two_names).der()), "cert_malformed");
         assert_eq!(reason(&[]), "cert_malformed");
-        let pem = certificate.pem();
-        for bad in
-            [String::new(), pem.replace("CERTIFICATE", "PRIVATE KEY"), format!("{pem}{pem}"), pem.replace('M', "*")]
-        {
-            assert_eq!(CertificateFacts::from_pem(&bad).unwrap_err().reason, "cert_malformed", "{bad}");
-        }
     }
 
     proptest! {

@@ -1,7 +1,5 @@
 //! Reading a certificate (RFC 5280). Its signature is not looked at: TLS has verified it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use lockstep_core::UnixMillis;
 use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName, X509Certificate};
@@ -54,17 +52,6 @@ impl CertificateFacts {
             }
         }
         Ok(facts)
-    }
-
-    /// The same of PEM, such as API Gateway's `clientCert.clientCertPem`. It has to be one certificate and nothing else.
-    ///
-    /// # Errors
-    /// As [`from_der`](Self::from_der).
-    pub fn from_pem(pem: &str) -> Result<Self, Refused> {
-        let inside = pem.trim().strip_prefix("-----BEGIN CERTIFICATE-----");
-        let inside = inside.and_then(|rest| rest.strip_suffix("-----END CERTIFICATE-----")).ok_or_else(malformed)?;
-        let text: String = inside.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-        Self::from_der(&STANDARD.decode(text).map_err(|_| malformed())?)
     }
 }
 
