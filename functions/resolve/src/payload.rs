@@ -307,10 +307,13 @@ fn address(text: String) -> Option<Arc<str>> {
     text.parse::<IpAddr>().ok().map(|_| Arc::from(text))
 }
 
-/// The certificate that API Gateway has verified. It is empty where nobody was asked for one.
+/// The certificate that API Gateway has verified. It is empty where nobody was asked for one. Of several, nothing says
+/// which one it was that the caller holds the key of.
 fn der(certificate: ClientCert) -> Option<Arc<[u8]>> {
     let pem = certificate.client_cert_pem.filter(|pem| !pem.is_empty())?;
-    CertificateDer::from_pem_slice(pem.as_bytes()).ok().map(|der| Arc::from(&*der))
+    let mut certificates = CertificateDer::pem_slice_iter(pem.as_bytes());
+    let der = certificates.next()?.ok()?;
+    certificates.next().is_none().then(|| Arc::from(&*der))
 }
 
 /// The caller of a function URL with `AWS_IAM`. With `NONE`, and with members that are not there, there is none.
