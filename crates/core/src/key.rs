@@ -188,7 +188,7 @@ fn no_json(key: &KeyPath) -> Error {
 
 /// serde_json's own message is left out: it can quote the value.
 fn parse<'a, T: Deserialize<'a>>(text: &'a str, key: &KeyPath) -> Result<T> {
-    serde_json::from_str(text).map_err(|_| no_json(key))
+    serde_json::from_slice(text.as_bytes()).map_err(|_| no_json(key))
 }
 
 /// One step down. `None` when there is nothing there.
@@ -239,7 +239,7 @@ fn item(text: &str, index: usize) -> serde_json::Result<Option<&RawValue>> {
         }
     }
 
-    serde_json::Deserializer::from_str(text).deserialize_seq(Items(index))
+    serde_json::Deserializer::from_slice(text.as_bytes()).deserialize_seq(Items(index))
 }
 
 fn leaf(text: &str, key: &KeyPath) -> Result<Field> {

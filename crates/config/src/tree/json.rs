@@ -31,7 +31,7 @@ struct Reader<'t> {
 }
 
 fn read(text: &str, place: &dyn Fn(usize) -> Place, at: &dyn Fn(usize, usize) -> Place) -> Result<Node, Problem> {
-    let raw: &RawValue = serde_json::from_str(text)
+    let raw: &RawValue = serde_json::from_slice(text.as_bytes())
         .map_err(|error| Problem::new(at(error.line(), error.column().max(1)), "", "this is not JSON"))?;
     Reader { text, place }.node(raw, MAX_DEPTH)
 }
@@ -49,7 +49,7 @@ impl Reader<'_> {
         if depth == 0 {
             return Err(wrong("this lies too deep; a configuration has at most five levels"));
         }
-        let mut deserializer = serde_json::Deserializer::from_str(source);
+        let mut deserializer = serde_json::Deserializer::from_slice(source.as_bytes());
         let value = match source.as_bytes().first() {
             Some(b'{') => {
                 let parts = deserializer.deserialize_map(Parts).map_err(|_| wrong("this is not JSON"))?;
@@ -74,7 +74,9 @@ impl Reader<'_> {
                     deserializer.deserialize_seq(Items).map_err(|_| wrong("this is not JSON"))?;
                 Value::List(items.into_iter().map(|item| self.node(item, depth - 1)).collect::<Result<_, _>>()?)
             }
-            Some(b'"') => Value::Text(serde_json::from_str(source).map_err(|_| wrong("this is not JSON"))?),
+            Some(b'"') => {
+                Value::Text(serde_json::from_slice(source.as_bytes()).map_err(|_| wrong("this is not JSON"))?)
+            }
             Some(b't') => Value::Bool(true),
             Some(b'f') => Value::Bool(false),
             Some(b'n') => Value::Other("null"),

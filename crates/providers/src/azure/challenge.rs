@@ -122,7 +122,7 @@ fn decoded(text: &str) -> Option<String> {
     let text = text.trim_end_matches('=');
     let bytes = STANDARD_NO_PAD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text)).ok()?;
     let json = String::from_utf8(bytes).ok()?;
-    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&json).ok().map(|_| json)
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(json.as_bytes()).ok().map(|_| json)
 }
 
 /// The parameters of the first `Bearer` challenge (RFC 9110, 11.6.1); names in lower case.

@@ -43,7 +43,7 @@ impl Syntax {
 }
 
 fn json(text: &str) -> Result<Node, Fault> {
-    let root: &RawValue = serde_json::from_str(text).map_err(|error| Fault {
+    let root: &RawValue = serde_json::from_slice(text.as_bytes()).map_err(|error| Fault {
         place: Some(Place { line: error.line() as u64, column: error.column() as u64 }),
         what: r#"this is not valid JSON; write `{ "name": "value" }`"#,
     })?;
@@ -53,9 +53,9 @@ fn json(text: &str) -> Result<Node, Fault> {
 fn json_node(source: &str, text: &str) -> Result<Node, Fault> {
     let broken = || Fault { place: json_place(source, text), what: "this JSON can't be read; write text in UTF-8" };
     Ok(match source.as_bytes().first() {
-        Some(b'"') => Node::Text(serde_json::from_str::<String>(source).map_err(|_| broken())?.into()),
+        Some(b'"') => Node::Text(serde_json::from_slice::<String>(source.as_bytes()).map_err(|_| broken())?.into()),
         Some(b'{') => {
-            let entries = serde_json::from_str::<JsonEntries<'_>>(source).map_err(|_| broken())?.0;
+            let entries = serde_json::from_slice::<JsonEntries<'_>>(source.as_bytes()).map_err(|_| broken())?.0;
             let entry = |(key, value): (String, &RawValue)| {
                 Ok(Entry { key, place: json_place(value.get(), text), node: json_node(value.get(), text)? })
             };

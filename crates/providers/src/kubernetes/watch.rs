@@ -322,17 +322,18 @@ impl Watch {
             "ADDED" | "MODIFIED" => ChangeKind::Updated,
             "DELETED" => ChangeKind::Deleted,
             "BOOKMARK" => {
-                let bookmark: Bookmark = serde_json::from_str(object).map_err(|error| malformed(&error))?;
+                let bookmark: Bookmark =
+                    serde_json::from_slice(object.as_bytes()).map_err(|error| malformed(&error))?;
                 self.came_to(bookmark.metadata.resource_version);
                 return Ok(Vec::new());
             }
             "ERROR" => {
-                let status: Status = serde_json::from_str(object).map_err(|error| malformed(&error))?;
+                let status: Status = serde_json::from_slice(object.as_bytes()).map_err(|error| malformed(&error))?;
                 return Err(error_of_event(&status));
             }
             _ => return Err(unexpected("is an event of a kind that the API does not have")),
         };
-        let Partial { metadata } = serde_json::from_str(object).map_err(|error| malformed(&error))?;
+        let Partial { metadata } = serde_json::from_slice(object.as_bytes()).map_err(|error| malformed(&error))?;
         let (name, version) = (metadata.named()?, metadata.version()?);
         let change = self.change(&name, &version, kind);
         self.came_to(metadata.resource_version);

@@ -59,7 +59,7 @@ impl<'a> Envelope<'a> {
     /// The data, in the form that the API promises.
     pub(super) fn data<T: Deserialize<'a>>(&self) -> Result<T> {
         let data = self.data.ok_or_else(malformed)?;
-        serde_json::from_str(data.get()).map_err(|_| malformed())
+        serde_json::from_slice(data.get().as_bytes()).map_err(|_| malformed())
     }
 
     /// The lease, if there is one.
