@@ -99,7 +99,11 @@ pub(crate) fn next_step(failure: &Failure) -> Option<String> {
         ErrorKind::Denied if provider.is_some() => {
             "grant the right to the identity that Lockstep logs in with, at the provider".to_owned()
         }
-        ErrorKind::Denied => "allow the name in `auth.allow` of the configuration".to_owned(),
+        ErrorKind::Denied => {
+            "allow the name in `auth.allow` of the configuration; where there are policies, `lockstep \
+                              policy explain` says which one decides"
+                .to_owned()
+        }
         ErrorKind::NotFound => match provider {
             Some(alias) => format!("`lockstep list {alias}://` prints the names that there are"),
             None => "`lockstep list` prints the names that there are".to_owned(),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
 use lockstep_core::{Error, ErrorKind};
+use lockstep_host::Console;
 use serde_json::{Value, json};
 
 use crate::arguments::Everywhere;
@@ -20,6 +21,11 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn new(everywhere: &Everywhere) -> Self {
         Self { json: everywhere.json, quiet: everywhere.quiet, colours: io::stderr().is_terminal() }
+    }
+
+    /// Whether standard output is free for others.
+    pub(crate) fn console(self) -> Console {
+        if self.json { Console::Taken } else { Console::Free }
     }
 
     /// Whether a person looks at standard output.

@@ -205,13 +205,14 @@ impl Config {
                     .to_owned(),
             );
         }
-        if settings.audit.sink == AuditSinkKind::None {
-            warnings.push("audit records go nowhere (`audit.sink = \"none\"`)".to_owned());
-        }
-        if let AuditSinkKind::Http(http) = &settings.audit.sink
-            && http.insecure
-        {
-            warnings.push("the audit's receiver is told to be insecure".to_owned());
+        for (key, sink) in settings.audit.sink.by_key() {
+            match sink {
+                AuditSinkKind::None => warnings.push(format!("audit records go nowhere (`{key} = \"none\"`)")),
+                AuditSinkKind::Http(http) if http.insecure => {
+                    warnings.push(format!("the receiver of the audit is told to be insecure (`{key}`)"));
+                }
+                _ => {}
+            }
         }
         if settings.providers.len() > 1 && settings.routes.is_empty() {
             warnings.push("there are several providers and no routes: only `alias://name` finds a secret".to_owned());

@@ -104,28 +104,37 @@ impl Checks<'_> {
         let audit = &settings.audit;
         self.period("audit.flush", audit.flush, MILLIS(10), HOURS(1));
         self.number("audit.queue", audit.queue, 1, 1_000_000);
-        if audit.key.is_some() && !audit.is_chained() {
+        if audit.key.is_some() && !audit.sink.by_key().any(|(_, sink)| audit.is_chained(sink)) {
             self.wrong(
                 "audit.key",
                 "a key is for a chain, and lines are not chained; write `chain = true`, or remove it",
             );
         }
-        match &audit.sink {
-            AuditSinkKind::File(file) => {
-                if let Some(bytes) = file.rotate_bytes {
-                    self.size("audit.sink.rotate_bytes", bytes, 64 << 10, Size::MAX);
+        if audit.sink.is_at_odds() {
+            self.wrong(
+                "audit.sink",
+                "a list names each place once, at least one, and `\"none\"` stands alone; write `sink = [\"stdout\", \
+                 { file = \"PATH\" }]`",
+            );
+        }
+        for (key, sink) in audit.sink.by_key() {
+            match sink {
+                AuditSinkKind::File(file) => {
+                    if let Some(bytes) = file.rotate_bytes {
+                        self.size(&format!("{key}.rotate_bytes"), bytes, 64 << 10, Size::MAX);
+                    }
+                    self.number(&format!("{key}.keep"), file.keep, 1, 1000);
                 }
-                self.number("audit.sink.keep", file.keep, 1, 1000);
+                AuditSinkKind::Http(http) => {
+                    self.address(&format!("{key}.http"), Some(&http.http), http.insecure);
+                    self.tls(&key, &http.tls);
+                    self.number(&format!("{key}.batch_records"), http.batch_records, 1, 10_000);
+                    self.size(&format!("{key}.batch_bytes"), http.batch_bytes, 1 << 10, 16 << 20);
+                    self.period(&format!("{key}.batch_wait"), http.batch_wait, ZERO, Duration::from_mins(1));
+                    self.period(&format!("{key}.timeout"), http.timeout, MILLIS(10), Duration::from_mins(10));
+                }
+                AuditSinkKind::Stderr | AuditSinkKind::Stdout | AuditSinkKind::None => {}
             }
-            AuditSinkKind::Http(http) => {
-                self.address("audit.sink.http", Some(&http.http), http.insecure);
-                self.tls("audit.sink", &http.tls);
-                self.number("audit.sink.batch_records", http.batch_records, 1, 10_000);
-                self.size("audit.sink.batch_bytes", http.batch_bytes, 1 << 10, 16 << 20);
-                self.period("audit.sink.batch_wait", http.batch_wait, ZERO, Duration::from_mins(1));
-                self.period("audit.sink.timeout", http.timeout, MILLIS(10), Duration::from_mins(10));
-            }
-            AuditSinkKind::Stderr | AuditSinkKind::Stdout | AuditSinkKind::None => {}
         }
     }
 

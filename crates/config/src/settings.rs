@@ -37,7 +37,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::audit::{Audit, AuditFile, AuditHits, AuditHttp, AuditSinkKind, AuditWhenFull};
+pub use self::audit::{Audit, AuditFile, AuditHits, AuditHttp, AuditSinkKind, AuditSinks, AuditWhenFull};
 pub use self::auth::Auth;
 #[cfg(feature = "callers")]
 pub use self::auth::{

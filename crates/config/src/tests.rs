@@ -237,6 +237,30 @@ fn a_mistake_is_shown_with_its_place_and_what_to_write_instead() {
              `https://`, or add `insecure = true` if that is what you want",
         ),
         (
+            "[audit]\nsink = [\"stdout\", { file = \"a\", rotate_bytes = \"1KiB\" }]",
+            "lockstep.toml:2:48: `audit.sink.1.rotate_bytes`: 1KiB is out of range; write from 64KiB to 16GiB",
+        ),
+        (
+            "[audit]\nsink = [\"stdout\", \"none\"]",
+            "lockstep.toml:2:8: `audit.sink`: a list names each place once, at least one, and `\"none\"` stands alone; \
+             write `sink = [\"stdout\", { file = \"PATH\" }]`",
+        ),
+        (
+            "[audit]\nsink = [{ file = \"a\" }, { file = \"a\", keep = 3 }]",
+            "lockstep.toml:2:8: `audit.sink`: a list names each place once, at least one, and `\"none\"` stands alone; \
+             write `sink = [\"stdout\", { file = \"PATH\" }]`",
+        ),
+        (
+            "[audit]\nsink = []",
+            "lockstep.toml:2:8: `audit.sink`: a list names each place once, at least one, and `\"none\"` stands alone; \
+             write `sink = [\"stdout\", { file = \"PATH\" }]`",
+        ),
+        (
+            "[audit]\nsink = [[\"stdout\"], \"stderr\"]",
+            "lockstep.toml:2:9: `audit.sink.0`: a list has no list in it; write `\"stderr\"`, `\"stdout\"`, `\"none\"`, \
+             `{ file = \"PATH\" }` or `{ http = \"URL\" }`",
+        ),
+        (
             "[audit]\nkey = { env = \"K\" }",
             "lockstep.toml:2:7: `audit.key`: a key is for a chain, and lines are not chained; write `chain = true`, or \
              remove it",

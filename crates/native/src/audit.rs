@@ -7,7 +7,6 @@
 //! log says so once until writing works again; then a line says how many were lost.
 
 mod file;
-mod nowhere;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -23,7 +22,6 @@ use lockstep_core::{
 
 use self::file::AuditFile;
 pub use self::file::Rotation;
-pub use self::nowhere::Unaudited;
 
 /// How often the log is told where the chain stands, if it went on meanwhile.
 const ANCHOR_EVERY: Duration = Duration::from_mins(1);

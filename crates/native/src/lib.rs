@@ -24,7 +24,7 @@ mod tally;
 mod tls;
 mod transport;
 
-pub use self::audit::{AuditLines, AuditSettings, Rotation, Unaudited, chain_writer};
+pub use self::audit::{AuditLines, AuditSettings, Rotation, chain_writer};
 pub use self::background::Background;
 pub use self::bindings::NoBindings;
 pub use self::clock::SystemClock;

@@ -7,15 +7,14 @@
 //! TLS session and no local token. There is no state of a random generator either way: every random byte comes from
 //! the kernel when it is needed. An INVOKE comes to restored sandboxes only; with it the instance that stays is made.
 
-use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use lockstep_config::{Assembly, Config, Endpoint, TokenOrigin, Watch};
 use lockstep_core::{Error, ErrorKind, FrontDoor, Peer, Resolver, Result, SecretRef, Spawn as _};
-
-use crate::host::Host;
+use lockstep_host::{Audit, Console, Host};
 
 /// How long the process's own work may take: a prefetch, an append to the journal.
 const OWN_CALL: Duration = Duration::from_secs(30);
@@ -39,12 +38,15 @@ pub(crate) struct Door {
     pub(crate) host: Arc<Host>,
     pub(crate) config: Config,
     instance: OnceLock<Instance>,
+    /// Instances that answer at the same time write to one place, in one chain; and nothing of a chain may get into a
+    /// snapshot, so it is kept as long as one of them is.
+    audit: Mutex<Weak<Audit>>,
     warned: Once,
 }
 
 impl Door {
     pub(crate) fn new(host: Arc<Host>, config: Config) -> Self {
-        Self { host, config, instance: OnceLock::new(), warned: Once::new() }
+        Self { host, config, instance: OnceLock::new(), audit: Mutex::default(), warned: Once::new() }
     }
 
     /// The instance that stays, once it is made.
@@ -89,7 +91,7 @@ impl Door {
     }
 
     fn assemble(&self) -> Result<Instance> {
-        let ports = self.host.ports(&self.config)?;
+        let ports = self.host.ports(self.audit()?);
         let assembly = self.config.assemble(&ports)?;
         let endpoint = self.config.endpoint(&ports, &assembly)?;
         if matches!(endpoint.token, Some(TokenOrigin::Made)) && self.config.settings().listen.unix_socket.is_none() {
@@ -104,6 +106,16 @@ impl Door {
         });
         let Assembly { resolver, audit_flush, watch, prefetch, .. } = assembly;
         Ok(Instance { resolver, audit_flush, endpoint, beside: Mutex::new(Some(Beside { watch, prefetch })) })
+    }
+
+    fn audit(&self) -> Result<Arc<Audit>> {
+        let mut known = self.audit.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(audit) = known.upgrade() {
+            return Ok(audit);
+        }
+        let audit = Arc::new(self.host.audit(&self.config, Console::Free)?);
+        *known = Arc::downgrade(&audit);
+        Ok(audit)
     }
 }
 

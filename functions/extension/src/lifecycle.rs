@@ -11,12 +11,12 @@ use std::time::Duration;
 use lockstep_config::Config;
 use lockstep_config::settings::Listen;
 use lockstep_core::{Env, Error, ErrorKind, Result, Spawn as _, UnixMillis};
+use lockstep_host::Host;
 use lockstep_native::{Listener, ListenerSettings, LogFormat, LogLevel};
 use tokio::sync::oneshot;
 
 use crate::door::Door;
 use crate::extensions_api::{Event, Events, ExtensionsApi, Registration};
-use crate::host::Host;
 
 /// How long background work may keep an invocation from ending. It is billed, but no answer waits for it.
 const HOLD: Duration = Duration::from_millis(200);

@@ -9,18 +9,18 @@
 
 mod door;
 mod extensions_api;
-mod host;
 mod lifecycle;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use lockstep_config::Config;
 use lockstep_core::{Env as _, Error, ErrorKind};
+use lockstep_host::Host;
 use lockstep_native::{LogFormat, LogLevel, ProcessEnv};
 
 use self::extensions_api::ExtensionsApi;
-use self::host::Host;
 
 fn main() -> ExitCode {
     let hardened = lockstep_native::harden();
@@ -33,7 +33,9 @@ fn main() -> ExitCode {
     let host = Host::new(runtime.handle().clone());
     let api = ExtensionsApi::new(address, lockstep_native::local_transport(Arc::clone(&host.clock)));
     let ended = runtime.block_on(async {
-        let started = host.config().and_then(|config| lifecycle::start(host, config));
+        // The file of one variable, the text in another, or none.
+        let config = Config::from_environment(&*host.env, &*host.files, &ProcessEnv::names(), None);
+        let started = config.and_then(|config| lifecycle::start(host, config));
         if let (Ok(_), Err(error)) = (&started, &hardened) {
             tracing::warn!(%error, "this process is less well protected than it should be");
         }

@@ -14,13 +14,12 @@ use futures_util::FutureExt as _;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderName, Request, Response, StatusCode};
 use lockstep_api::error_response;
-use lockstep_auth::AuditDelivery;
 use lockstep_config::{Assembly, Config, Endpoint, Front};
 use lockstep_core::{Error, ErrorKind, FrontDoor as _, Peer, Resolver, Result, SecretRef, Spawn as _, UnixMillis};
+use lockstep_host::{Audit, Console, Host};
 use serde_json::value::RawValue;
 
 use crate::answer;
-use crate::host::Host;
 use crate::payload::{self, NoRequest, Taken};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -46,7 +45,7 @@ pub(crate) struct Function {
     host: Arc<Host>,
     resolver: Arc<Resolver>,
     endpoint: Endpoint,
-    delivery: Option<Arc<AuditDelivery>>,
+    audit: Arc<Audit>,
     prefetch: Vec<SecretRef>,
     max_body_bytes: usize,
     /// When the last invocation ended, in milliseconds of the wall clock.
@@ -83,7 +82,8 @@ impl Function {
                 "a snapshot would keep secrets and keys of this process: switch SnapStart off for the endpoint";
             return Err(Error::new(ErrorKind::Config, message));
         }
-        let (ports, audit) = host.ports(config)?;
+        let audit = Arc::new(host.audit(config, Console::Free)?);
+        let ports = host.ports(Arc::clone(&audit) as _);
         let assembly = config.assemble(&ports)?;
         let endpoint = config.endpoint_behind(Front::Platform, &ports, &assembly)?;
         let Assembly { resolver, watch, prefetch, warnings, .. } = assembly;
@@ -106,7 +106,7 @@ impl Function {
             host: Arc::clone(host),
             resolver,
             endpoint,
-            delivery: audit.delivery,
+            audit,
             prefetch,
             max_body_bytes: listen.max_body_bytes.bytes(),
             ended: AtomicU64::new(host.clock.wall().0),
@@ -219,16 +219,18 @@ impl Function {
     /// How long an answer may take. A deadline that is over already says nothing: an emulator sends 0.
     fn time(&self, deadline: UnixMillis) -> Option<Duration> {
         let left = deadline.saturating_since(self.host.clock.wall());
-        let kept = MARGIN + self.delivery.as_ref().map_or(Duration::ZERO, |_| AUDIT_TIME);
+        let kept = MARGIN + if self.audit.is_delivered() { AUDIT_TIME } else { Duration::ZERO };
         (!left.is_zero()).then(|| left.saturating_sub(kept.min(left / 2)))
     }
 
     /// Sends audit records away. What is not taken in time waits for the next invocation.
     async fn send_audit(&self, deadline: UnixMillis) {
-        let Some(delivery) = self.delivery.as_ref().filter(|delivery| delivery.waiting() > 0) else { return };
+        if self.audit.waiting() == 0 {
+            return;
+        }
         let left = deadline.saturating_since(self.host.clock.wall());
         let limit = if left.is_zero() { AUDIT_TIME } else { AUDIT_TIME.min(left / 2) };
-        let waiting = delivery.send(limit).await;
+        let waiting = self.audit.send(limit).await;
         if waiting > 0 {
             tracing::warn!(records = waiting, "audit records wait for the next invocation");
         }

@@ -9,19 +9,20 @@
 
 mod answer;
 mod function;
-mod host;
 mod payload;
 mod runtime;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lockstep_core::{Env as _, Error, ErrorKind};
+use lockstep_config::Config;
+use lockstep_core::{Env as _, Error, ErrorKind, Result};
+use lockstep_host::{Host, is_there};
 use lockstep_native::{LogFormat, LogLevel, ProcessEnv};
 
 use self::function::Function;
-use self::host::Host;
 
 /// What Lambda sets for every runtime; without one of them there is no Lambda.
 const VARIABLES: [&str; 4] = [
@@ -30,6 +31,9 @@ const VARIABLES: [&str; 4] = [
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
     "AWS_LAMBDA_FUNCTION_VERSION",
 ];
+
+/// The file that is looked for in the function's own folder when no variable names another.
+const DEFAULT_FILE: &str = "lockstep.toml";
 
 fn main() -> ExitCode {
     let hardened = lockstep_native::harden();
@@ -41,7 +45,7 @@ fn main() -> ExitCode {
     };
     let host = Arc::new(Host::new(runtime.handle().clone()));
     let ended = runtime.block_on(async {
-        let started = host.config().and_then(|config| {
+        let started = configuration(&host).and_then(|config| {
             let level = LogLevel::parse(config.settings().log.level.as_str()).unwrap_or_default();
             // Lambda's log takes JSON apart; a text would be of use to nobody here.
             lockstep_native::start_log(level, LogFormat::Json)?;
@@ -65,6 +69,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
+}
+
+/// What the variables say, else `lockstep.toml` beside the function's program, else none.
+fn configuration(host: &Host) -> Result<Config> {
+    let file = host.env.var("LAMBDA_TASK_ROOT").map(|folder| Path::new(&folder).join(DEFAULT_FILE));
+    let file = file.filter(|path| is_there(path));
+    Config::from_environment(&*host.env, &*host.files, &ProcessEnv::names(), file.as_deref())
 }
 
 /// Says what ended the function, in its log.

@@ -12,10 +12,10 @@ use http::{Method, Request};
 use lambda_runtime::tower::Layer;
 use lambda_runtime::{Diagnostic, LambdaEvent, LambdaInvocation, Runtime, Service, service_fn};
 use lockstep_core::{Error, ErrorKind, Limits, MAX_MEMBERS, Result, UnixMillis};
+use lockstep_host::Host;
 use serde_json::value::RawValue;
 
 use crate::function::{Function, Invocation};
-use crate::host::Host;
 use crate::payload::NoRequest;
 
 /// How long Lambda has to hear that the start failed.

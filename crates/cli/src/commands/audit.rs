@@ -60,11 +60,12 @@ fn usage(message: impl Into<Box<str>>) -> Failure {
 fn keys(host: &Host, variables: &[String], files: &[PathBuf]) -> Result<Vec<ChainKey>, Failure> {
     let mut keys = Vec::new();
     for name in variables {
-        let text = host.env.var(name).ok_or_else(|| usage(format!("the variable {name} is not set, or empty")))?;
+        let text =
+            host.ports.env.var(name).ok_or_else(|| usage(format!("the variable {name} is not set, or empty")))?;
         keys.push(SecretValue::from(text));
     }
     for path in files {
-        let content = host.files.read(path, MAX_KEY_BYTES).map_err(|error| usage(error.message()))?;
+        let content = host.ports.files.read(path, MAX_KEY_BYTES).map_err(|error| usage(error.message()))?;
         keys.push(SecretValue::from(content.bytes.trim_ascii_end()));
     }
     keys.iter().map(|key| ChainKey::new(key).map_err(|error| usage(error.message()))).collect()

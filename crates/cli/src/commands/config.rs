@@ -1,5 +1,6 @@
 //! `lockstep config check | show`. (`schema` needs no configuration and stands in `main`.)
 
+use lockstep_host::Console;
 use serde_json::json;
 
 use crate::arguments::{ConfigVerb, Everywhere};
@@ -13,7 +14,7 @@ pub(crate) fn run(everywhere: &Everywhere, what: ConfigVerb, host: &Host, output
         ConfigVerb::Show if output.json => output.json(&config.to_json()),
         ConfigVerb::Show => output.data(&config.to_toml()),
         ConfigVerb::Check => {
-            let ports = host.ports(&config, true)?;
+            let ports = host.ports(&config, Console::Taken)?;
             let assembly = config.assemble(&ports)?;
             config.endpoint(&ports, &assembly)?;
             if output.json {

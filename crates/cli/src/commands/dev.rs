@@ -52,7 +52,7 @@ pub(crate) async fn run(
     let document = Document { name: "the demo", format: Format::Toml, text: CONFIG, folder: &folder.path };
     let config = Config::load(Some(document), &Nothing, &[])?;
     Host::log(everywhere, &config, LogLevel::Info)?;
-    let ports = host.ports(&config, output.json)?;
+    let ports = host.ports(&config, output.console())?;
     let assembly = config.assemble(&ports)?;
     let endpoint = config.endpoint(&ports, &assembly)?;
     let listener = bind(&config, listen)?;
@@ -100,7 +100,7 @@ impl Folder {
             Self { path, ours: false }
         } else {
             let mut bytes = [0; 8];
-            host.random.fill(&mut bytes);
+            host.ports.random.fill(&mut bytes);
             let name = format!("lockstep-dev-{:016x}", u64::from_le_bytes(bytes));
             let path = std::env::temp_dir().join(name);
             private_folder(&path)?;

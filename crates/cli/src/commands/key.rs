@@ -8,7 +8,7 @@ use crate::host::Host;
 use crate::output::Output;
 
 pub(crate) fn run(id: &str, host: &Host, output: Output) -> Result<(), Failure> {
-    let NewApiKey { text, hash } = ApiKeys::make(id, &*host.random)?;
+    let NewApiKey { text, hash } = ApiKeys::make(id, &*host.ports.random)?;
     let key = text.expose_text().unwrap_or_default();
     if output.json {
         return output.json(&json!({ "id": id, "key": key, "hash": hash.to_string() }));

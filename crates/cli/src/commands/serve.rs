@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use lockstep_config::{Assembly, Config, Endpoint, VaultDoor, settings};
 use lockstep_core::{Call, FrontDoor};
-use lockstep_native::{Listener, ListenerSettings, LogLevel, ServerTls, ServerTlsSettings, StopSignals, TokioSpawn};
+use lockstep_native::{Listener, ListenerSettings, LogLevel, ServerTls, ServerTlsSettings, StopSignals};
 use sd_notify::NotifyState;
 use serde_json::json;
 
@@ -31,7 +31,7 @@ pub(crate) async fn run(
     let mut signals = StopSignals::install()?;
     let config = host.config(everywhere)?;
     Host::log(everywhere, &config, LogLevel::Info)?;
-    let ports = host.ports(&config, output.json)?;
+    let ports = host.ports(&config, output.console())?;
     let assembly = config.assemble(&ports)?;
     let endpoint = config.endpoint(&ports, &assembly)?;
     let tls = tls(&config, host)?;
@@ -66,7 +66,7 @@ fn tls(config: &Config, host: &Host) -> Result<Option<Arc<ServerTls>>, Failure> 
         client_ca: tls.client_ca_file.as_deref().map(|path| config.path(path)),
         client_required: tls.require_client_cert,
     };
-    Ok(Some(Arc::new(ServerTls::load(Arc::clone(&host.files), settings)?)))
+    Ok(Some(Arc::new(ServerTls::load(Arc::clone(&host.ports.files), settings)?)))
 }
 
 /// Takes over what replaces the files of `listen.tls`, for ever.
@@ -74,7 +74,7 @@ async fn renew(tls: Option<&ServerTls>, host: &Host) {
     let Some(tls) = tls else { return std::future::pending().await };
     let mut failing = false;
     loop {
-        host.clock.sleep(TLS_LOOK).await;
+        host.ports.clock.sleep(TLS_LOOK).await;
         match tls.refresh() {
             Ok(changed) => {
                 if changed {
@@ -192,7 +192,7 @@ pub(super) async fn serve(
     let watching = join_all(watch.map(|watch| watch.tasks(own_call.clone())).unwrap_or_default());
     let flushing = async {
         loop {
-            host.clock.sleep(audit_flush).await;
+            host.ports.clock.sleep(audit_flush).await;
             resolver.flush_audit();
             host.anchor_audit();
         }
@@ -219,7 +219,7 @@ pub(super) async fn serve(
     }
     let stop_timeout = config.settings().listen.stop_timeout.get();
     resolver.shutdown(&host.call(stop_timeout)).await;
-    host.spawn.finished(stop_timeout).await;
+    host.ports.background.finished(stop_timeout).await;
     Ok(())
 }
 
@@ -238,6 +238,6 @@ async fn answer(
 
 /// Makes calls that belong to no request.
 fn call_maker(host: &Host) -> impl Fn() -> Call + Clone + Send + Sync + 'static {
-    let (clock, spawn): (_, Arc<TokioSpawn>) = (Arc::clone(&host.clock), Arc::clone(&host.spawn));
-    move || Call::new(Arc::clone(&clock), spawn.clone(), "own", OWN_CALL)
+    let ports = host.ports.clone();
+    move || ports.call("own", OWN_CALL)
 }

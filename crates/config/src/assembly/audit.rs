@@ -33,6 +33,10 @@ pub struct DeliveryPorts<'a> {
     pub random: Arc<dyn Random>,
     /// Who writes.
     pub writer: ChainWriter,
+    /// Whether lines are chained.
+    pub chain: bool,
+    /// The key of the chain.
+    pub key: Option<Arc<ChainKey>>,
 }
 
 impl Config {
@@ -46,16 +50,21 @@ impl Config {
         Ok(Some(Arc::new(key.map_err(|error| self.problem("audit.key", error.message()))?)))
     }
 
-    /// The delivery of audit records to another system.
+    /// The delivery of audit records to another system, as it stands at this key.
     ///
     /// # Errors
     /// What is wrong with its settings, with its place.
-    pub fn audit_delivery(&self, http: &AuditHttp, ports: DeliveryPorts<'_>) -> Result<AuditDelivery, Problems> {
+    pub fn audit_delivery(
+        &self,
+        key: &str,
+        http: &AuditHttp,
+        ports: DeliveryPorts<'_>,
+    ) -> Result<AuditDelivery, Problems> {
         let audit = &self.settings().audit;
-        let wrong = |key: &str, error: &Error| self.problem(key, error.message());
+        let wrong = |part: &str, error: &Error| self.problem(&format!("{key}.{part}"), error.message());
         let token = http.token.as_ref().map(|from| self.credential(from));
         if let Some(token) = &token {
-            token.read(&*ports.env, &*ports.files).map_err(|error| wrong("audit.sink.token", &error))?;
+            token.read(&*ports.env, &*ports.files).map_err(|error| wrong("token", &error))?;
         }
         let (env, files) = (Arc::clone(&ports.env), Arc::clone(&ports.files));
         let token = token.map(|token| Box::new(move || token.read(&*env, &*files)) as DeliveryToken);
@@ -65,15 +74,15 @@ impl Config {
             ca: http.tls.ca_file.as_ref().map(pem),
             client: client.map(|(cert, key)| (pem(cert), pem(key))),
         };
-        let no_address = |_| self.problem("audit.sink.http", "this is no address");
+        let no_address = |_| self.problem(&format!("{key}.http"), "this is no address");
         Ok(AuditDelivery::new(DeliveryParts {
-            transport: ports.transports.build(&profile).map_err(|error| wrong("audit.sink.tls", &error))?,
+            transport: ports.transports.build(&profile).map_err(|error| wrong("tls", &error))?,
             clock: ports.clock,
             random: ports.random,
             address: http.http.parse().map_err(no_address)?,
             token,
-            chain: audit.is_chained(),
-            key: self.audit_key(&*ports.env, &*ports.files)?,
+            chain: ports.chain,
+            key: ports.key,
             writer: ports.writer,
             limits: DeliveryLimits {
                 queue: usize::try_from(audit.queue).unwrap_or(usize::MAX),

@@ -27,8 +27,8 @@ pub struct Audit {
     /// standard output and standard error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<bool>,
-    /// Where records go: `stderr`, `stdout`, `none`, `{ file = "PATH" }` or `{ http = "URL" }`.
-    pub sink: AuditSinkKind,
+    /// Where records go: `stderr`, `stdout`, `none`, `{ file = "PATH" }` or `{ http = "URL" }`, or a list of those.
+    pub sink: AuditSinks,
     /// The key of the chain, of at least 32 bytes. Without one, whoever can write the file can make the chain anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Credential>,
@@ -43,19 +43,51 @@ impl Default for Audit {
             when_full: AuditWhenFull::Drop,
             chain: None,
             key: None,
-            sink: AuditSinkKind::Stderr,
+            sink: AuditSinks::One(AuditSinkKind::Stderr),
         }
     }
 }
 
 impl Audit {
-    /// Whether lines are chained.
-    pub fn is_chained(&self) -> bool {
-        self.chain.unwrap_or(matches!(self.sink, AuditSinkKind::File(_) | AuditSinkKind::Http(_)))
+    /// Whether the lines of a sink are chained.
+    pub fn is_chained(&self, sink: &AuditSinkKind) -> bool {
+        self.chain.unwrap_or(matches!(sink, AuditSinkKind::File(_) | AuditSinkKind::Http(_)))
     }
 }
 
 /// Where audit records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditSinks {
+    /// To one place.
+    One(AuditSinkKind),
+    /// To each of these.
+    Several(Vec<AuditSinkKind>),
+}
+
+impl AuditSinks {
+    /// Whether a list names a place twice, or `none` beside others, or nothing.
+    pub(crate) fn is_at_odds(&self) -> bool {
+        let Self::Several(sinks) = self else { return false };
+        let is_twice = |at: usize, sink: &AuditSinkKind| sinks.iter().take(at).any(|before| before.is_same_place(sink));
+        sinks.is_empty()
+            || sinks.iter().enumerate().any(|(at, sink)| *sink == AuditSinkKind::None || is_twice(at, sink))
+    }
+
+    /// Each of them, with the key that it stands at.
+    pub fn by_key(&self) -> impl Iterator<Item = (String, &AuditSinkKind)> {
+        let sinks = match self {
+            Self::One(sink) => std::slice::from_ref(sink),
+            Self::Several(sinks) => sinks,
+        };
+        let key = |index| match self {
+            Self::One(_) => "audit.sink".to_owned(),
+            Self::Several(_) => format!("audit.sink.{index}"),
+        };
+        sinks.iter().enumerate().map(move |(index, sink)| (key(index), sink))
+    }
+}
+
+/// A place that audit records go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuditSinkKind {
     /// Standard error.
@@ -68,6 +100,17 @@ pub enum AuditSinkKind {
     File(AuditFile),
     /// Another system.
     Http(Box<AuditHttp>),
+}
+
+impl AuditSinkKind {
+    /// Whether both would write to the same place.
+    fn is_same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => one.file == other.file,
+            (Self::Http(one), Self::Http(other)) => one.http == other.http,
+            _ => self == other,
+        }
+    }
 }
 
 /// `{ file = … }`.
@@ -127,23 +170,32 @@ pub enum AuditWhenFull {
     Drop,
 }
 
-/// A sink is a word or a table, so its serde stands apart.
+/// A sink is a word or a table, or there is a list of them: their serde stands apart.
 mod sink {
     use std::fmt;
     use std::path::PathBuf;
     use std::time::Duration;
 
     use serde::de::value::MapAccessDeserializer;
-    use serde::de::{Error, MapAccess, Visitor};
+    use serde::de::{Error, MapAccess, SeqAccess, Visitor};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use super::{AuditFile, AuditHttp, AuditSinkKind, Credential, Period, Size, Tls};
+    use super::{AuditFile, AuditHttp, AuditSinkKind, AuditSinks, Credential, Period, Size, Tls};
 
     const SINK: &str = "`\"stderr\"`, `\"stdout\"`, `\"none\"`, `{ file = \"PATH\" }` or `{ http = \"URL\" }`";
 
-    impl<'de> Deserialize<'de> for AuditSinkKind {
+    impl<'de> Deserialize<'de> for AuditSinks {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
             deserializer.deserialize_any(Written)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for AuditSinkKind {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            match AuditSinks::deserialize(deserializer)? {
+                AuditSinks::One(sink) => Ok(sink),
+                AuditSinks::Several(_) => Err(Error::custom(format!("a list has no list in it; write {SINK}"))),
+            }
         }
     }
 
@@ -198,22 +250,31 @@ mod sink {
     }
 
     impl<'de> Visitor<'de> for Written {
-        type Value = AuditSinkKind;
+        type Value = AuditSinks;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str(SINK)
         }
 
-        fn visit_str<E: Error>(self, text: &str) -> Result<AuditSinkKind, E> {
-            match text {
-                "stderr" => Ok(AuditSinkKind::Stderr),
-                "stdout" => Ok(AuditSinkKind::Stdout),
-                "none" => Ok(AuditSinkKind::None),
-                _ => Err(E::custom(format!("this is no place for audit records; write {SINK}"))),
-            }
+        fn visit_str<E: Error>(self, text: &str) -> Result<AuditSinks, E> {
+            let sink = match text {
+                "stderr" => AuditSinkKind::Stderr,
+                "stdout" => AuditSinkKind::Stdout,
+                "none" => AuditSinkKind::None,
+                _ => return Err(E::custom(format!("this is no place for audit records; write {SINK}"))),
+            };
+            Ok(AuditSinks::One(sink))
         }
 
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<AuditSinkKind, A::Error> {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<AuditSinks, A::Error> {
+            let mut sinks = Vec::new();
+            while let Some(sink) = list.next_element()? {
+                sinks.push(sink);
+            }
+            Ok(AuditSinks::Several(sinks))
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<AuditSinks, A::Error> {
             let table = Table::deserialize(MapAccessDeserializer::new(map))?;
             let wrong = || {
                 A::Error::custom(
@@ -221,7 +282,16 @@ mod sink {
                      token = { env = \"NAME\" } }`, and of each only its own keys",
                 )
             };
-            table.into_sink().ok_or_else(wrong)
+            table.into_sink().map(AuditSinks::One).ok_or_else(wrong)
+        }
+    }
+
+    impl Serialize for AuditSinks {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            match self {
+                Self::One(sink) => sink.serialize(serializer),
+                Self::Several(sinks) => sinks.serialize(serializer),
+            }
         }
     }
 
@@ -234,6 +304,22 @@ mod sink {
                 Self::File(file) => file.serialize(serializer),
                 Self::Http(http) => http.serialize(serializer),
             }
+        }
+    }
+
+    #[cfg(feature = "schema")]
+    impl schemars::JsonSchema for AuditSinks {
+        fn schema_name() -> std::borrow::Cow<'static, str> {
+            "AuditSinks".into()
+        }
+        fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+            let sink = generator.subschema_for::<AuditSinkKind>();
+            schemars::json_schema!({
+                "anyOf": [
+                    sink,
+                    { "type": "array", "items": sink, "minItems": 1, "uniqueItems": true },
+                ],
+            })
         }
     }
 

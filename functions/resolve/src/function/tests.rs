@@ -13,6 +13,10 @@ use super::*;
 const TOKEN: &str = "token-of-the-callers-0123456789abcdef";
 const SECOND: Duration = Duration::from_secs(1);
 
+fn host(clock: Arc<ManualClock>, env: Arc<TestEnv>) -> Arc<Host> {
+    Arc::new(Host { clock, env, ..Host::new(tokio::runtime::Handle::current()) })
+}
+
 fn function(more: &str, secret: &str) -> (Arc<ManualClock>, Function) {
     let text = format!(
         "{more}[audit]\nsink = \"none\"\n[providers.m]\ntype = \"mock\"\n[providers.m.secrets.app]\nversions = [\"one\"]\n\
@@ -23,7 +27,7 @@ fn function(more: &str, secret: &str) -> (Arc<ManualClock>, Function) {
     let names = ["LOCKSTEP__LISTEN__TOKEN__ENV".to_owned()];
     env.set(&names[0], "CALLERS");
     let config = Config::load(Some(document), &*env, &names).unwrap();
-    let host = Arc::new(Host::of(clock.clone(), env));
+    let host = host(clock.clone(), env);
     let function = Function::start(&host, &config).unwrap();
     (clock, function)
 }
@@ -207,7 +211,7 @@ fn settings_of_a_listener_are_refused_where_lambda_takes_requests_in() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _entered = runtime.enter();
     let env = TestEnv::of(&[("CALLERS", TOKEN), ("AWS_REGION", "eu-west-1")]);
-    let host = Arc::new(Host::of(ManualClock::new(), env.clone()));
+    let host = host(ManualClock::new(), env.clone());
     for listen in ["unix_socket = \"s\"", "tls = { cert_file = \"c\", key_file = \"k\" }"] {
         let text = format!("[listen]\ntoken = {{ env = \"CALLERS\" }}\n{listen}\n");
         let document = Document { name: "lockstep.toml", format: Format::Toml, text: &text, folder: Path::new("") };
