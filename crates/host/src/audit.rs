@@ -56,7 +56,7 @@ impl Audit {
                 #[cfg(feature = "delivery")]
                 AuditSinkKind::Http(http) => opened.deliveries.push(delivery::open(host, config, &at, http, settings)?),
                 #[cfg(not(feature = "delivery"))]
-                AuditSinkKind::Http(_) => return Err(no_delivery()),
+                AuditSinkKind::Http(_) => return Err(no_delivery(&at)),
                 AuditSinkKind::None => {}
             }
         }
@@ -78,9 +78,10 @@ impl Audit {
 
 /// A sandbox is frozen at any time: what waits to be sent would wait for the next invocation, or for ever.
 #[cfg(not(feature = "delivery"))]
-fn no_delivery() -> lockstep_core::Error {
-    let message = "the extension sends no audit over HTTP: write `audit.sink = \"stdout\"`, which Lambda takes to the \
-                   function's log";
+fn no_delivery(at: &str) -> lockstep_core::Error {
+    let message = format!(
+        "`{at}`: the extension sends no audit over HTTP: write `\"stdout\"`, which Lambda takes to the function's log"
+    );
     lockstep_core::Error::new(lockstep_core::ErrorKind::Config, message)
 }
 
