@@ -23,6 +23,11 @@ impl Upstream {
         Self { server, runtime }
     }
 
+    /// Closes every open connection; they are closed when it returns.
+    pub fn drop_connections(&self) {
+        self.runtime.block_on(self.server.drop_connections());
+    }
+
     /// Waits until at least this many requests have arrived.
     pub fn until_seen(&self, count: usize) {
         self.runtime.block_on(self.server.until_seen(count));

@@ -22,14 +22,17 @@ pub(super) fn accept(listener: TcpListener, shared: Arc<Shared>) -> tokio::task:
                 *connections += 1;
                 *connections - 1
             };
+            locked(&shared.open).insert(number);
+            let mut dropped = shared.dropped.subscribe();
             let shared = shared.clone();
             tokio::spawn(async move {
-                let mut dropped = shared.dropped.subscribe();
                 tokio::select! {
                     // How a connection ends is the client's affair.
                     _ = serve(stream, number, &shared) => {}
                     _ = dropped.changed() => {}
                 }
+                locked(&shared.open).remove(&number);
+                shared.ended.notify_waiters();
             });
         }
     })

@@ -14,7 +14,7 @@ mod vault;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -64,6 +64,9 @@ struct Shared {
     scripts: Mutex<BTreeMap<String, VecDeque<Action>>>,
     seen: Mutex<Vec<Seen>>,
     connections: Mutex<usize>,
+    /// The numbers of those that have not ended.
+    open: Mutex<BTreeSet<usize>>,
+    ended: tokio::sync::Notify,
     /// Counts how often all connections were dropped.
     dropped: watch::Sender<u64>,
     arrived: tokio::sync::Notify,
@@ -81,6 +84,8 @@ impl HttpServer {
             scripts: Mutex::default(),
             seen: Mutex::default(),
             connections: Mutex::default(),
+            open: Mutex::default(),
+            ended: tokio::sync::Notify::new(),
             dropped: watch::channel(0).0,
             arrived: tokio::sync::Notify::new(),
         });
@@ -125,9 +130,18 @@ impl HttpServer {
         *locked(&self.shared.connections)
     }
 
-    /// Closes every open connection, idle ones too: what a freeze or a restarted load balancer does.
-    pub fn drop_connections(&self) {
+    /// Closes every open connection, idle ones too: what a freeze or a restarted load balancer does. They are closed when
+    /// it returns.
+    pub async fn drop_connections(&self) {
+        let before = self.connections();
         self.shared.dropped.send_modify(|times| *times += 1);
+        loop {
+            let ended = self.shared.ended.notified();
+            if locked(&self.shared.open).range(..before).next().is_none() {
+                return;
+            }
+            ended.await;
+        }
     }
 
     /// Waits until at least this many requests have arrived.
@@ -145,7 +159,7 @@ impl HttpServer {
 impl Drop for HttpServer {
     fn drop(&mut self) {
         self.accepting.abort();
-        self.drop_connections();
+        self.shared.dropped.send_modify(|times| *times += 1);
     }
 }
 

@@ -82,7 +82,7 @@ async fn it_holds_back_and_drops_connections() {
     assert_eq!(some(&mut stream, HELLO.len()).await, HELLO);
     ask(&mut stream, "/stalled", "").await;
     server.until_seen(2).await;
-    server.drop_connections();
+    server.drop_connections().await;
     assert_eq!(rest(&mut stream).await, "");
 }
 
