@@ -1,6 +1,7 @@
-//! `dist`: what ships. `dist/<architecture>/extensions/lockstep`, and the zip of it that a Lambda layer is made from.
+//! `dist`: what ships. Each program in its place below `dist/<architecture>/`, and the zip that Lambda takes.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::failure::{Doing as _, Outcome};
@@ -10,7 +11,9 @@ use crate::workspace::{ARM64, Workspace, X86_64};
 
 /// The folder's layout in a layer: Lambda unpacks it to `/opt` and starts what is in `/opt/extensions`. The file's name
 /// is the extension's name.
-const IN_LAYER: &str = "extensions/lockstep";
+const EXTENSION: &str = "extensions/lockstep";
+/// What Lambda starts of a function without a runtime of its own.
+const FUNCTION: &str = "bootstrap";
 
 /// Writes a zip with one executable file. Time and mode are fixed, so that one build gives one zip.
 const ZIP: &str = "import sys, zipfile\n\
@@ -21,27 +24,34 @@ const ZIP: &str = "import sys, zipfile\n\
                    with zipfile.ZipFile(out, 'w', compresslevel=9) as layer, open(source, 'rb') as file:\n    \
                        layer.writestr(entry, file.read())\n";
 
-/// Builds the layer for x86_64; with `deep` for arm64 too.
+/// Builds the layer and the function for x86_64; with `deep` for arm64 too.
 pub(crate) fn run(workspace: &Workspace, deep: bool) -> Outcome {
     size::run(workspace, deep)?;
-    layer(workspace, X86_64, "x86_64")?;
+    package(workspace, X86_64, "x86_64")?;
     if deep {
-        layer(workspace, ARM64, "arm64")?;
+        package(workspace, ARM64, "arm64")?;
     }
     Ok(())
 }
 
-fn layer(workspace: &Workspace, target: &str, architecture: &str) -> Outcome {
-    let built = size::extension(workspace, target)?;
+fn package(workspace: &Workspace, target: &str, architecture: &str) -> Outcome {
+    let extension = size::extension(workspace, target)?;
+    zip(workspace, architecture, &extension, EXTENSION, "lockstep-extension")?;
+    size::release(workspace, target, &["--package", "lockstep-resolve"])?;
+    let function = workspace.target().join(target).join("release/lockstep-resolve");
+    zip(workspace, architecture, &function, FUNCTION, "lockstep-resolve")
+}
+
+fn zip(workspace: &Workspace, architecture: &str, built: &Path, place: &str, name: &str) -> Outcome {
     let dist = workspace.root().join("dist");
-    let file = dist.join(architecture).join(IN_LAYER);
+    let file = dist.join(architecture).join(place);
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).at("create", folder)?;
     }
-    fs::copy(&built, &file).at("copy", &built)?;
-    let zip = dist.join(format!("lockstep-extension-{architecture}.zip"));
-    process::run(Command::new("python3").args(["-c", ZIP]).args([&zip, &file]).arg(IN_LAYER))?;
+    fs::copy(built, &file).at("copy", built)?;
+    let zip = dist.join(format!("{name}-{architecture}.zip"));
+    process::run(Command::new("python3").args(["-c", ZIP]).args([&zip, &file]).arg(place))?;
     let size = fs::metadata(&zip).at("read", &zip)?.len();
-    println!("layer: {size} bytes zipped, {}", zip.display());
+    println!("{name}: {size} bytes zipped, {}", zip.display());
     Ok(())
 }
