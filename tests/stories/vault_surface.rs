@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use lockstep_stories::{Connection, Lockstep, Response, Running, TOKEN};
+use lockstep_stories::{Connection, Lockstep, Response, Running, TOKEN, Upstream};
 use lockstep_testkit::servers::OPENBAO_ROOT;
-use lockstep_testkit::{require, server_certificate, servers};
+use lockstep_testkit::{Gate, require, server_certificate, servers};
 use serde_json::{Value, json};
 
+use crate::fake_aws;
 use crate::openbao::Bao;
 
 /// An OpenBao with a few secrets, and Lockstep before it under the same mounts.
@@ -321,6 +322,33 @@ fn with_tls_the_bao_command_reads_over_https_and_nothing_is_answered_in_the_clea
     let mut clear = Connection::open(vault).unwrap();
     clear.send("GET /v1/sys/health HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     assert!(!String::from_utf8_lossy(&clear.closed().unwrap()).contains("HTTP/1.1 200"));
+}
+
+/// Break: a `drain_timeout` of nothing in `listener_settings`.
+#[test]
+fn what_is_under_way_at_either_listener_is_answered_before_the_end() {
+    let (aws, gate) = (Upstream::start(), Gate::new());
+    aws.on(fake_aws::ROUTE, [fake_aws::value("app", "one").behind(&gate)]);
+    let running = fake_aws::serve(
+        &aws,
+        "[cache]\nsingle_flight = false\n[vault]\nenabled = true\naddress = \"127.0.0.1:0\"\n\
+         mounts = { secret = { provider = \"aws\" } }\n",
+    );
+    let paths = ["/v1/secret/data/app", "/api/v1/secrets/app"];
+    let mut asking = [running.vault(), running.address].map(|address| Connection::open(address).unwrap());
+    for (connection, path) in asking.iter_mut().zip(paths) {
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\n\r\n");
+        connection.send(head).unwrap();
+    }
+    aws.until_seen(2);
+    running.terminate();
+    running.until_said("stopping");
+    gate.open();
+    for connection in &mut asking {
+        let answer = connection.receive().unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    assert_eq!(running.stop().code, Some(0));
 }
 
 // Break: stop one listener alone in `commands::serve`.
