@@ -189,7 +189,7 @@ pub struct Page {
 impl Page {
     /// The error for a token that the provider did not make.
     pub fn bad_token() -> Error {
-        Error::new(ErrorKind::Config, "the page token is not one of this list; begin again without one")
+        Error::new(ErrorKind::InvalidReference, "the page token is not one of this list; begin again without one")
     }
 }
 

@@ -5,7 +5,7 @@ use lockstep_core::{Page, Paged, Result};
 /// The part of the items that the page asks for, at most `limit` unless it says less.
 ///
 /// # Errors
-/// `Config` when the token is not one of ours.
+/// `InvalidReference` when the token is not one of ours.
 pub(crate) fn page_of<T>(items: impl Iterator<Item = T>, page: &Page, limit: u16) -> Result<Paged<T>> {
     let start = match page.token.as_deref() {
         None => 0,
@@ -30,6 +30,6 @@ mod tests {
         assert_eq!(page_of(0..5, &page(None), 100).unwrap(), Paged { items: vec![0, 1], next: Some("2".into()) });
         assert_eq!(page_of(0..5, &page(Some("4")), 100).unwrap(), Paged { items: vec![4], next: None });
         assert_eq!(page_of(0..4, &page(Some("2")), 100).unwrap(), Paged { items: vec![2, 3], next: None });
-        assert_eq!(page_of(0..4, &page(Some("x")), 100).unwrap_err().kind(), ErrorKind::Config);
+        assert_eq!(page_of(0..4, &page(Some("x")), 100).unwrap_err().kind(), ErrorKind::InvalidReference);
     }
 }

@@ -270,7 +270,9 @@ async fn a_list_is_of_one_namespace_and_says_so() {
 /// Break: the look at 400 in `list_inner`, or the row of 410.
 #[tokio::test]
 async fn a_page_token_that_is_old_or_none_says_to_begin_again() {
-    for (status, reason, kind) in [(410, "Expired", ErrorKind::Conflict), (400, "BadRequest", ErrorKind::Config)] {
+    for (status, reason, kind) in
+        [(410, "Expired", ErrorKind::Conflict), (400, "BadRequest", ErrorKind::InvalidReference)]
+    {
         let world = World::by(move |_| refused(status, reason));
         let page = Page { token: Some("t".into()), limit: None };
         let error = world.list("", &[], page).await.unwrap_err();

@@ -88,7 +88,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         codes: &["InvalidNextTokenException"],
         service: SECRETS_MANAGER,
-        kind: ErrorKind::InvalidName,
+        kind: ErrorKind::InvalidReference,
         message: "the page token is not valid any more; list from the start",
         ..ANY
     },
@@ -160,7 +160,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         codes: &["InvalidNextToken"],
         service: SSM,
-        kind: ErrorKind::InvalidName,
+        kind: ErrorKind::InvalidReference,
         message: "the page token is not valid any more; list from the start",
         ..ANY
     },

@@ -5,8 +5,8 @@ use lockstep_core::{ErrorKind, Retry};
 use super::*;
 
 use ErrorKind::{
-    Config, Conflict, Decrypt, Deleted, Denied, InvalidName, Malformed, NotFound, QuotaExceeded, RotationInProgress,
-    RotationNotConfigured, Throttled, Unauthenticated, Unavailable, VersionNotFound,
+    Config, Conflict, Decrypt, Deleted, Denied, InvalidName, InvalidReference, Malformed, NotFound, QuotaExceeded,
+    RotationInProgress, RotationNotConfigured, Throttled, Unauthenticated, Unavailable, VersionNotFound,
 };
 use Service::{SecretsManager as Sm, Ssm, Sts};
 
@@ -59,7 +59,7 @@ const CASES: &[(Service, &str, &str, u16, ErrorKind)] = &[
     (Sm, "InvalidRequestException", "The secret is managed by another service.", 400, Conflict),
     (Sm, "InvalidParameterException", "", 400, InvalidName),
     (Sm, "ValidationException", "", 400, InvalidName),
-    (Sm, "InvalidNextTokenException", "", 400, InvalidName),
+    (Sm, "InvalidNextTokenException", "", 400, InvalidReference),
     (Sm, "DecryptionFailure", "", 400, Decrypt),
     (Sm, "EncryptionFailure", "", 400, Decrypt),
     (Sm, "InternalServiceError", "", 500, Unavailable),
@@ -75,7 +75,7 @@ const CASES: &[(Service, &str, &str, u16, ErrorKind)] = &[
     (Ssm, "InvalidKeyId", "", 400, Decrypt),
     (Ssm, "InternalServerError", "", 500, Unavailable),
     (Ssm, "ValidationException", "", 400, InvalidName),
-    (Ssm, "InvalidNextToken", "", 400, InvalidName),
+    (Ssm, "InvalidNextToken", "", 400, InvalidReference),
     (Ssm, "LimitExceededException", "", 400, Throttled),
     (Sts, "IDPCommunicationError", "", 400, Unavailable),
     (Sts, "IDPRejectedClaim", "", 403, Unauthenticated),

@@ -51,7 +51,7 @@ async fn o4_a_page_token_never_becomes_another_parameter() {
     for token in ["a&api-version=1", "a b", "a#b", "a\r\nx: y", "", "é"] {
         let page = Page { token: Some(token.into()), limit: None };
         let error = world.provider.list(&call(&world.clock), "", &Filter::default(), page).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config, "{token:?}");
+        assert_eq!(error.kind(), ErrorKind::InvalidReference, "{token:?}");
     }
     assert_eq!(world.transport.count(), 0);
 }
