@@ -14,6 +14,7 @@ mod cloud_fakes;
 mod clouds;
 mod cluster;
 mod demo;
+mod description;
 mod edits;
 mod fake_aws;
 mod flight;

@@ -18,11 +18,11 @@ permit(principal == Caller::"key:b", action, resource in Provider::"two");
 permit(principal == Caller::"key:root", action, resource);
 "#;
 
-/// The names of those who have a key, and the keys.
-struct Keys(Vec<(&'static str, String)>);
+/// The names of those who have a key, and what each sends as `Authorization`.
+pub(crate) struct Keys(Vec<(&'static str, String)>);
 
 impl Keys {
-    fn of(names: &[&'static str]) -> (Self, String) {
+    pub(crate) fn of(names: &[&'static str]) -> (Self, String) {
         let maker = Lockstep::new(None, &[]);
         let mut auth = String::new();
         let keys = names.iter().map(|name| {
@@ -34,13 +34,17 @@ impl Keys {
         (Self(keys.collect()), auth)
     }
 
+    /// What this one sends.
+    pub(crate) fn of_name(&self, who: &str) -> &str {
+        &self.0.iter().find(|(name, _)| *name == who).unwrap().1
+    }
+
     fn get(&self, running: &Running, who: &str, path: &str) -> Response {
         self.send(running, who, "GET", path, "")
     }
 
     fn send(&self, running: &Running, who: &str, method: &str, path: &str, body: &str) -> Response {
-        let (_, key) = self.0.iter().find(|(name, _)| *name == who).unwrap();
-        running.bare(method, path, &[("authorization", key)], body.as_bytes())
+        running.bare(method, path, &[("authorization", self.of_name(who))], body.as_bytes())
     }
 }
 

@@ -224,6 +224,8 @@ impl Api {
                 Some(metrics) => Ok(health::metrics(metrics, &self.resolver)),
                 None => Err(Refusal::Route.into()),
             },
+            #[cfg(feature = "openapi")]
+            (Where::OpenApi, _) => Ok(crate::openapi::describe()),
             #[cfg(feature = "vault-surface")]
             (Where::Vault(route), _) => crate::vault::answer(self, route, exchange).await,
             _ => native::answer(self, exchange).await,
@@ -305,6 +307,8 @@ impl Api {
                     Door::Vault => Methods::GetList,
                 };
                 return Err(turned(match target {
+                    // Whether the route would have taken the method, nobody can say.
+                    Err(_) if entered.door == Door::Main && !self.in_text(parts) => Refusal::Target,
                     _ if !methods.allow(&parts.method) => Refusal::Method(None),
                     Err(_) => Refusal::Target,
                     Ok(_) => Refusal::Route,

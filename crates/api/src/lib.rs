@@ -18,6 +18,8 @@ mod guard;
 mod health;
 mod metrics;
 mod native;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod parts;
 mod problem;
 mod query;

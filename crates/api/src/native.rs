@@ -93,7 +93,11 @@ fn page(api: &Api, query: &Query<'_>) -> Result<Page, Refusal> {
         Ok(limit) if (1..=most).contains(&limit) => Ok(limit),
         _ => Err(Refusal::Parameter(format!("limit must be a number from 1 to {most}").into())),
     });
-    Ok(Page { token: query.get("page").map(str::to_owned), limit: limit.transpose()? })
+    let after = query.get("page");
+    if after.is_some_and(str::is_empty) {
+        return Err(Refusal::Parameter("page must be what `next` said; leave it out to begin".into()));
+    }
+    Ok(Page { token: after.map(str::to_owned), limit: limit.transpose()? })
 }
 
 fn invalid(message: impl Into<Box<str>>) -> Refusal {
@@ -114,7 +118,7 @@ fn body<'a, T: serde::Deserialize<'a>>(exchange: &'a Exchange<'_>, shape: &'stat
 }
 
 /// An answer of 200.
-fn respond(body: Bytes) -> Response<Bytes> {
+pub(crate) fn respond(body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -210,39 +210,37 @@ impl From<Error> for Refusal {
     }
 }
 
+/// One of each.
 #[cfg(test)]
-mod tests {
+pub(crate) fn every() -> Vec<Refusal> {
     use lockstep_auth::RefusedKind;
     use lockstep_core::ErrorKind;
+    let refused = |kind| Refused { kind, reason: "jwt_expired", detail: "the token is over".into() };
+    vec![
+        Refusal::Crowded,
+        Refusal::Forwarded,
+        Refusal::Host,
+        Refusal::Browser,
+        Refusal::Token,
+        Refusal::Rate(Duration::from_millis(1)),
+        Refusal::Overloaded,
+        Refusal::Login(refused(RefusedKind::NotAccepted)),
+        Refusal::Login(refused(RefusedKind::NotNow)),
+        Refusal::Method(None),
+        Refusal::Body,
+        Refusal::Target,
+        Refusal::Route,
+        Refusal::Parameter("missing parameter name".into()),
+        Refusal::Circle(Error::new(ErrorKind::Config, "a circle")),
+        Refusal::Invalid(Error::new(ErrorKind::InvalidName, "the name is empty")),
+        Refusal::Invalid(Error::new(ErrorKind::InvalidReference, "the key is empty")),
+    ]
+}
 
+#[cfg(test)]
+mod tests {
     use super::*;
     use crate::metrics::REFUSALS;
-
-    fn refused(kind: RefusedKind) -> Refused {
-        Refused { kind, reason: "jwt_expired", detail: "the token is over".into() }
-    }
-
-    fn every() -> Vec<Refusal> {
-        vec![
-            Refusal::Crowded,
-            Refusal::Forwarded,
-            Refusal::Host,
-            Refusal::Browser,
-            Refusal::Token,
-            Refusal::Rate(Duration::from_millis(1)),
-            Refusal::Overloaded,
-            Refusal::Login(refused(RefusedKind::NotAccepted)),
-            Refusal::Login(refused(RefusedKind::NotNow)),
-            Refusal::Method(None),
-            Refusal::Body,
-            Refusal::Target,
-            Refusal::Route,
-            Refusal::Parameter("missing parameter name".into()),
-            Refusal::Circle(Error::new(ErrorKind::Config, "a circle")),
-            Refusal::Invalid(Error::new(ErrorKind::InvalidName, "the name is empty")),
-            Refusal::Invalid(Error::new(ErrorKind::InvalidReference, "the key is empty")),
-        ]
-    }
 
     #[test]
     fn every_reason_is_counted_under_its_own_name() {

@@ -37,6 +37,9 @@ pub enum Where {
     Rotate,
     /// Drop what is cached.
     Invalidate,
+    /// The description of all this.
+    #[cfg(feature = "openapi")]
+    OpenApi,
     /// What Vault's clients ask, on the listener that is theirs.
     #[cfg(feature = "vault-surface")]
     Vault(crate::VaultRoute),
@@ -143,6 +146,8 @@ pub const TABLE: &[Row] = &[
     native(Spelling::Rest("/api/v1/rotate/"), Methods::Post, false, Where::Rotate),
     native(Spelling::Exact("/api/v1/invalidate"), Methods::Post, false, Where::Invalidate),
     native(Spelling::Exact("/metrics"), Methods::GetHead, false, Where::Metrics),
+    #[cfg(feature = "openapi")]
+    native(Spelling::Exact("/openapi.json"), Methods::GetHead, false, Where::OpenApi),
     open("/health/live", Methods::GetHead, false, Where::Live),
     open("/health/ready", Methods::GetHead, false, Where::Ready),
 ];
@@ -183,7 +188,7 @@ pub(crate) fn find<'p>(table: &'static [Row], path: &'p str, prefix: Option<&str
 /// Whether refusals on this path are text, as the AWS agent's clients know them. It reads the raw path, since a path
 /// that can't be decoded is refused too; nothing but the looks of a refusal hangs on it.
 pub(crate) fn speaks_text(raw_path: &str) -> bool {
-    !["/api/", "/health/", "/metrics"].iter().any(|native| raw_path.starts_with(native))
+    !["/api/", "/health/", "/metrics", "/openapi.json"].iter().any(|native| raw_path.starts_with(native))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! `schema`: the config's JSON Schema, as the `lockstep` command prints it, in the file that is checked in.
+//! `schema`: what is generated and checked in. The config's JSON Schema, as the `lockstep` command prints it, and the
+//! description of the API, as a test of `lockstep-api` makes it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,6 +7,9 @@ use std::path::PathBuf;
 use crate::failure::{Doing as _, Failure, Outcome};
 use crate::process;
 use crate::workspace::Workspace;
+
+/// Where the test is told to write the description.
+const OPENAPI: &str = "LOCKSTEP_WRITE_OPENAPI";
 
 fn file(workspace: &Workspace) -> PathBuf {
     workspace.root().join("crates/config/schema/lockstep.schema.json")
@@ -23,17 +27,28 @@ fn generated(workspace: &Workspace) -> Outcome<String> {
     }
 }
 
-/// Writes the file anew.
+/// Writes the files anew.
 pub(crate) fn write(workspace: &Workspace) -> Outcome {
     let file = file(workspace);
     let text = generated(workspace)?;
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).at("create", folder)?;
     }
-    fs::write(&file, text).at("write", &file)
+    fs::write(&file, text).at("write", &file)?;
+    describe(workspace)
 }
 
-/// Fails when the file is not what the command prints.
+/// Writes the description of the API. The gate's tests check it, so there is nothing to check here.
+fn describe(workspace: &Workspace) -> Outcome {
+    let file = workspace.root().join("crates/api/openapi.json");
+    let before = fs::read(&file).unwrap_or_default();
+    let mut test = workspace.cargo(&["test", "--quiet", "--package", "lockstep-api", "--lib", "what_is_checked_in"]);
+    // It compares with what it was built with, and fails when it has just written something else.
+    let ran = process::run(test.env(OPENAPI, &file));
+    if fs::read(&file).at("read", &file)? == before { ran } else { Ok(()) }
+}
+
+/// Fails when the config's schema is not what the command prints.
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
     let file = file(workspace);
     let kept = fs::read_to_string(&file).at("read", &file)?;

@@ -41,6 +41,7 @@ impl Servers {
         let ministack_python = tools::ministack(cache)?.program();
         let gcp_python = tools::gcp(cache)?.program();
         let hvac = tools::hvac(cache)?.program();
+        let schemathesis = tools::schemathesis(cache)?.program();
         let oidc_program = tools::oidc(cache)?;
         let bao = tools::openbao(cache)?;
         let emulator = tools::lambda_emulator(cache, &aws)?;
@@ -88,6 +89,7 @@ impl Servers {
             ("LOCKSTEP_TEST_GCP_PYTHON".to_owned(), gcp_python.display().to_string()),
             ("LOCKSTEP_TEST_BAO".to_owned(), bao.display().to_string()),
             ("LOCKSTEP_TEST_HVAC_PYTHON".to_owned(), hvac.display().to_string()),
+            ("LOCKSTEP_TEST_SCHEMATHESIS_PYTHON".to_owned(), schemathesis.display().to_string()),
             ("LOCKSTEP_TEST_RIE".to_owned(), emulator.display().to_string()),
             ("LOCKSTEP_TEST_FAKETIME".to_owned(), faketime.display().to_string()),
             ("LOCKSTEP_TEST_POSTGRES".to_owned(), postgres.address()),

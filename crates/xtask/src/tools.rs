@@ -17,7 +17,7 @@ pub(crate) use self::cargo::{
 pub(crate) use self::debian::{Postgres, Wrk, faketime, postgres, prometheus, wrk};
 pub(crate) use self::kubernetes::{Kubernetes, kubernetes};
 pub(crate) use self::node::oidc;
-pub(crate) use self::python::{aws, azure, gcp, hvac, lambda_emulator, ministack, openbao, zig};
+pub(crate) use self::python::{aws, azure, gcp, hvac, lambda_emulator, ministack, openbao, schemathesis, zig};
 
 use crate::failure::Outcome;
 use crate::workspace::Workspace;
@@ -26,6 +26,7 @@ use crate::workspace::Workspace;
 pub(crate) fn fetch(workspace: &Workspace, cache: &Cache) -> Outcome {
     openbao(cache)?;
     hvac(cache)?;
+    schemathesis(cache)?;
     let aws = aws(cache)?;
     ministack(cache)?;
     azure(cache)?;

@@ -87,6 +87,14 @@ pub fn hvac_python() -> Result<PathBuf, Missing> {
     variable("LOCKSTEP_TEST_HVAC_PYTHON", "Python with hvac").map(PathBuf::from)
 }
 
+/// A Python that has schemathesis, which asks an API whatever its OpenAPI description allows and forbids.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_SCHEMATHESIS_PYTHON` is not set.
+pub fn schemathesis_python() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_SCHEMATHESIS_PYTHON", "Python with schemathesis").map(PathBuf::from)
+}
+
 /// drongo: GCP Secret Manager and more by other hands; no credential is checked.
 ///
 /// # Errors

@@ -67,6 +67,11 @@ pub(crate) fn hvac(cache: &Cache) -> Outcome<Python> {
     environment(cache, "hvac", include_str!("../../pins/hvac.txt"))
 }
 
+/// The tester of APIs by their description.
+pub(crate) fn schemathesis(cache: &Cache) -> Outcome<Python> {
+    environment(cache, "schemathesis", include_str!("../../pins/schemathesis.txt"))
+}
+
 /// zig, as the C compiler and linker of arm64 builds.
 pub(crate) fn zig(cache: &Cache) -> Outcome<PathBuf> {
     environment(cache, "zig", include_str!("../../pins/zig.txt"))?.file("ziglang/zig")
@@ -149,6 +154,7 @@ mod tests {
             include_str!("../../pins/ministack.txt"),
             include_str!("../../pins/gcp.txt"),
             include_str!("../../pins/hvac.txt"),
+            include_str!("../../pins/schemathesis.txt"),
             include_str!("../../pins/openbao.txt"),
             include_str!("../../pins/zig.txt"),
         ] {
