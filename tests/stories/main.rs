@@ -23,6 +23,7 @@ mod listener;
 mod log_lines;
 mod logins;
 mod metrics;
+mod notifications;
 mod openbao;
 mod openbao_lease;
 mod outage;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use lockstep_events::decode::SourceKind;
 
 /// Secrets that move in lockstep: read them from any provider, locally and fresh.
 #[derive(Debug, Parser)]
@@ -101,6 +102,11 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         what: AuditVerb,
     },
+    /// Looks at notifications of providers.
+    Events {
+        #[command(subcommand)]
+        what: EventsVerb,
+    },
     /// Looks at the configuration.
     Config {
         #[command(subcommand)]
@@ -116,6 +122,24 @@ pub(crate) enum ConfigVerb {
     Show,
     /// Prints the JSON Schema of the configuration.
     Schema,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum EventsVerb {
+    /// Says which changes a notification means, and why its other records mean none. Asks nobody, verifies no signature.
+    /// Exit codes: 0 all of it was read, 1 some of it can't be read, 2 usage.
+    Decode {
+        /// The body as it was delivered; `-` is standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Who sent it: `eventbridge`, `sqs`, `sns`, `pubsub`, `event-grid`, `vault`, `github` or `standard-webhooks`;
+        /// else it is told by its shape.
+        #[arg(long, value_name = "SOURCE")]
+        source: Option<SourceKind>,
+        /// A header that it came with; may be given more than once.
+        #[arg(long, value_name = "NAME: VALUE")]
+        header: Vec<String>,
+    },
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -3,6 +3,7 @@
 mod audit;
 mod config;
 mod dev;
+mod events;
 mod key;
 mod policy;
 mod read;
@@ -22,6 +23,7 @@ pub(crate) async fn run(arguments: Arguments, host: &Host, output: Output) -> Re
         Verb::Key { id } => key::run(&id, host, output),
         Verb::Policy { what } => policy::run(&everywhere, what, host, output),
         Verb::Audit { what } => audit::run(what, host, output),
+        Verb::Events { what } => events::run(what, host, output),
         Verb::Config { what } => config::run(&everywhere, what, host, output),
         Verb::Get { reference, raw } => read::get(&read::open(&everywhere, host, output)?, &reference, raw).await,
         Verb::List { prefix } => read::list(&read::open(&everywhere, host, output)?, &prefix).await,

@@ -38,6 +38,7 @@ impl Servers {
         let aws = tools::aws(cache)?;
         let python = aws.program();
         let azure = tools::azure(cache)?.program();
+        let events = tools::events(cache)?.program();
         let ministack_python = tools::ministack(cache)?.program();
         let gcp_python = tools::gcp(cache)?.program();
         let hvac = tools::hvac(cache)?.program();
@@ -86,6 +87,7 @@ impl Servers {
         let mut variables = vec![
             ("LOCKSTEP_TEST_PYTHON".to_owned(), python.display().to_string()),
             ("LOCKSTEP_TEST_AZURE_PYTHON".to_owned(), azure.display().to_string()),
+            ("LOCKSTEP_TEST_EVENTS_PYTHON".to_owned(), events.display().to_string()),
             ("LOCKSTEP_TEST_GCP_PYTHON".to_owned(), gcp_python.display().to_string()),
             ("LOCKSTEP_TEST_BAO".to_owned(), bao.display().to_string()),
             ("LOCKSTEP_TEST_HVAC_PYTHON".to_owned(), hvac.display().to_string()),

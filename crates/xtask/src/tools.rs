@@ -17,7 +17,7 @@ pub(crate) use self::cargo::{
 pub(crate) use self::debian::{Postgres, Wrk, faketime, postgres, prometheus, wrk};
 pub(crate) use self::kubernetes::{Kubernetes, kubernetes};
 pub(crate) use self::node::oidc;
-pub(crate) use self::python::{aws, azure, gcp, hvac, lambda_emulator, ministack, openbao, schemathesis, zig};
+pub(crate) use self::python::{aws, azure, events, gcp, hvac, lambda_emulator, ministack, openbao, schemathesis, zig};
 
 use crate::failure::Outcome;
 use crate::workspace::Workspace;
@@ -30,6 +30,7 @@ pub(crate) fn fetch(workspace: &Workspace, cache: &Cache) -> Outcome {
     let aws = aws(cache)?;
     ministack(cache)?;
     azure(cache)?;
+    events(cache)?;
     gcp(cache)?;
     oidc(cache)?;
     lambda_emulator(cache, &aws)?;

@@ -13,7 +13,7 @@ pub(crate) const ARM64: &str = "aarch64-unknown-linux-musl";
 pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 
 /// The crates that must compile for wasm.
-pub(crate) const WASM_CRATES: [&str; 5] = ["core", "providers", "auth", "api", "config"];
+pub(crate) const WASM_CRATES: [&str; 6] = ["core", "providers", "events", "auth", "api", "config"];
 
 /// The checkout.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod credentials;
+mod events;
 mod layers;
 mod person;
 mod server;
@@ -173,10 +174,12 @@ fn a_reference_is_refused_where_it_makes_no_sense() {
 fn the_help_speaks_of_nothing_that_is_not_there() {
     let folder = folder("");
     let help = stdout(&run(folder.path(), &["--help"]));
-    for verb in ["dev", "serve", "get", "list", "describe", "versions", "rotate", "key", "policy", "audit", "config"] {
+    for verb in
+        ["dev", "serve", "get", "list", "describe", "versions", "rotate", "key", "policy", "audit", "events", "config"]
+    {
         assert!(help.contains(&format!("\n  {verb} ")), "{help}");
     }
-    for later in ["resolve", "run", "doctor", "events", "watch", "environment"] {
+    for later in ["resolve", "run", "doctor", "watch", "environment"] {
         assert!(!help.contains(&format!("\n  {later} ")), "{later}");
         assert_eq!(run(folder.path(), &[later]).status.code(), Some(2), "{later}");
     }

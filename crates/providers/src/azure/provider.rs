@@ -60,6 +60,8 @@ impl AzureKeyVault {
             provider: "azure-key-vault".into(),
             endpoint: session.vault.text(),
             account: settings.auth.tenant().unwrap_or_default().to_owned(),
+            // Names of two vaults are alike, and a Change says which vault it is of.
+            region: session.vault.host().to_owned(),
             identity: settings.auth.identity(),
             environment: settings.environment,
             ..ScopeParts::default()

@@ -415,7 +415,7 @@ fn o5_a_vault_outside_of_its_cloud_gets_no_token_unless_told_so() {
     }
 }
 
-/// K1. Break: leave `identity`, `account` or `endpoint` out of the scope.
+/// K1. Break: leave `identity`, `account`, or both `endpoint` and `region` out of the scope.
 #[test]
 fn two_identities_or_vaults_never_share_a_scope() {
     let auth = |tenant: &str, client: &str| AzureAuth::ClientSecret {
@@ -438,6 +438,15 @@ fn two_identities_or_vaults_never_share_a_scope() {
     let count = all.len();
     let scopes = all.map(|settings| AzureKeyVault::new(settings, World::new().ports()).unwrap().scope().clone());
     assert_eq!(std::collections::BTreeSet::from(scopes).len(), count);
+}
+
+/// Break: leave `region` out of the scope.
+#[test]
+fn the_scope_says_which_vault_it_is_by_its_host() {
+    let settings = settings(AzureAuth::ManagedIdentity(None));
+    let settings = AzureSettings { address: "https://Payments.vault.azure.net:443/".into(), ..settings };
+    let provider = AzureKeyVault::new(settings, World::new().ports()).unwrap();
+    assert_eq!(provider.scope().parts().region, "payments.vault.azure.net");
 }
 
 impl World {

@@ -176,6 +176,14 @@ pub fn azure_python() -> Result<PathBuf, Missing> {
     variable("LOCKSTEP_TEST_AZURE_PYTHON", "Python with Azure's clients").map(PathBuf::from)
 }
 
+/// A Python that has azure-eventgrid, google-cloud-pubsub and standardwebhooks: senders of notifications.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_EVENTS_PYTHON` is not set.
+pub fn events_python() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_EVENTS_PYTHON", "Python with senders of notifications").map(PathBuf::from)
+}
+
 /// Debian's `libfaketime.so.1`, for `LD_PRELOAD` into a dynamically linked program.
 ///
 /// # Errors

@@ -44,7 +44,7 @@ pub(super) fn wasm(session: &mut Session) -> Outcome<Tally> {
     for name in WASM_CRATES {
         command.args(["--package", &format!("lockstep-{name}")]);
     }
-    command.args(["--features", "lockstep-auth/aws-iam,lockstep-auth/jwt,lockstep-auth/mtls"]);
+    command.args(["--features", "lockstep-auth/aws-iam,lockstep-auth/jwt,lockstep-auth/mtls,lockstep-events/sns"]);
     check(process::run(&mut command))
 }
 

@@ -52,6 +52,11 @@ pub(crate) fn azure(cache: &Cache) -> Outcome<Python> {
     environment(cache, "azure", include_str!("../../pins/azure.txt"))
 }
 
+/// Senders of notifications: Microsoft's own client of Event Grid, Google's of Pub/Sub, the library of Standard Webhooks.
+pub(crate) fn events(cache: &Cache) -> Outcome<Python> {
+    environment(cache, "events", include_str!("../../pins/events.txt"))
+}
+
 /// drongo's server, and Google's client of Secret Manager.
 pub(crate) fn gcp(cache: &Cache) -> Outcome<Python> {
     environment(cache, "gcp", include_str!("../../pins/gcp.txt"))
