@@ -113,7 +113,8 @@ impl Function {
     /// Invokes it: what Lambda would give to whoever did; an error of the function too, or of its start.
     pub(crate) fn invoke(&self, event: &Value) -> Value {
         let mut connection = Connection::open(([127, 0, 0, 1], self.ports[0].number).into()).unwrap();
-        let head = "POST /2015-03-31/functions/function/invocations HTTP/1.1\r\nhost: lambda\r\nconnection: close\r\n";
+        // Of HTTP/1.0, in which no answer comes in chunks, however large.
+        let head = "POST /2015-03-31/functions/function/invocations HTTP/1.0\r\nhost: lambda\r\n";
         let event = event.to_string();
         connection.send(format!("{head}content-length: {}\r\n\r\n{event}", event.len())).unwrap();
         let answer = connection.receive().unwrap();

@@ -4,9 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod clocks;
+mod conformance;
 mod emulator;
 mod freeze;
 mod function;
+mod gateway;
 mod leases;
 mod lifecycle;
 mod port;

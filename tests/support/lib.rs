@@ -11,6 +11,7 @@ mod counting;
 mod http;
 mod lockstep;
 mod upstream;
+mod world;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub use self::counting::CountingProxy;
 pub use self::http::{Connection, Response};
 pub use self::lockstep::{Lockstep, Output, Running, TOKEN, binary};
 pub use self::upstream::{Faked, Upstream};
+pub use self::world::{World, api_key};
 
 /// How long a test looks for an outcome before it says that there is none.
 pub const PATIENCE: Duration = Duration::from_secs(30);

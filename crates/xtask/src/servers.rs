@@ -44,6 +44,8 @@ impl Servers {
         let hvac = tools::hvac(cache)?.program();
         let schemathesis = tools::schemathesis(cache)?.program();
         let oidc_program = tools::oidc(cache)?;
+        let clients = tools::clients(cache)?;
+        let mypy = tools::mypy(cache)?.program();
         let bao = tools::openbao(cache)?;
         let emulator = tools::lambda_emulator(cache, &aws)?;
         let faketime = tools::faketime(cache)?;
@@ -92,6 +94,8 @@ impl Servers {
             ("LOCKSTEP_TEST_BAO".to_owned(), bao.display().to_string()),
             ("LOCKSTEP_TEST_HVAC_PYTHON".to_owned(), hvac.display().to_string()),
             ("LOCKSTEP_TEST_SCHEMATHESIS_PYTHON".to_owned(), schemathesis.display().to_string()),
+            ("LOCKSTEP_TEST_MYPY_PYTHON".to_owned(), mypy.display().to_string()),
+            ("LOCKSTEP_TEST_CLIENTS".to_owned(), clients.display().to_string()),
             ("LOCKSTEP_TEST_RIE".to_owned(), emulator.display().to_string()),
             ("LOCKSTEP_TEST_FAKETIME".to_owned(), faketime.display().to_string()),
             ("LOCKSTEP_TEST_POSTGRES".to_owned(), postgres.address()),

@@ -16,8 +16,10 @@ pub(crate) use self::cargo::{
 };
 pub(crate) use self::debian::{Postgres, Wrk, faketime, postgres, prometheus, wrk};
 pub(crate) use self::kubernetes::{Kubernetes, kubernetes};
-pub(crate) use self::node::oidc;
-pub(crate) use self::python::{aws, azure, events, gcp, hvac, lambda_emulator, ministack, openbao, schemathesis, zig};
+pub(crate) use self::node::{clients, oidc};
+pub(crate) use self::python::{
+    aws, azure, events, gcp, hvac, lambda_emulator, ministack, mypy, openbao, schemathesis, zig,
+};
 
 use crate::failure::Outcome;
 use crate::workspace::Workspace;
@@ -27,12 +29,14 @@ pub(crate) fn fetch(workspace: &Workspace, cache: &Cache) -> Outcome {
     openbao(cache)?;
     hvac(cache)?;
     schemathesis(cache)?;
+    mypy(cache)?;
     let aws = aws(cache)?;
     ministack(cache)?;
     azure(cache)?;
     events(cache)?;
     gcp(cache)?;
     oidc(cache)?;
+    clients(cache)?;
     lambda_emulator(cache, &aws)?;
     faketime(cache)?;
     postgres(cache)?;

@@ -152,6 +152,22 @@ pub fn kubernetes() -> Result<Cluster, Missing> {
 pub const KUBERNETES_CLIENT: (&str, &str) =
     (include_str!("../keys/kubernetes-client.pem"), include_str!("../keys/kubernetes-client.key.pem"));
 
+/// A Python that has mypy, the checker of its types.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_MYPY_PYTHON` is not set.
+pub fn mypy_python() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_MYPY_PYTHON", "Python with mypy").map(PathBuf::from)
+}
+
+/// A folder with `node_modules`: TypeScript's compiler, and miniflare with workerd. Node itself stands on `PATH`.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_CLIENTS` is not set.
+pub fn client_tools() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_CLIENTS", "TypeScript and workerd").map(PathBuf::from)
+}
+
 /// AWS's own Lambda emulator. Always pass it both addresses, or it listens on 0.0.0.0:8080.
 ///
 /// # Errors

@@ -77,6 +77,11 @@ pub(crate) fn schemathesis(cache: &Cache) -> Outcome<Python> {
     environment(cache, "schemathesis", include_str!("../../pins/schemathesis.txt"))
 }
 
+/// The checker of Python's types.
+pub(crate) fn mypy(cache: &Cache) -> Outcome<Python> {
+    environment(cache, "mypy", include_str!("../../pins/mypy.txt"))
+}
+
 /// zig, as the C compiler and linker of arm64 builds.
 pub(crate) fn zig(cache: &Cache) -> Outcome<PathBuf> {
     environment(cache, "zig", include_str!("../../pins/zig.txt"))?.file("ziglang/zig")
@@ -160,6 +165,7 @@ mod tests {
             include_str!("../../pins/gcp.txt"),
             include_str!("../../pins/hvac.txt"),
             include_str!("../../pins/schemathesis.txt"),
+            include_str!("../../pins/mypy.txt"),
             include_str!("../../pins/openbao.txt"),
             include_str!("../../pins/zig.txt"),
         ] {
