@@ -321,7 +321,7 @@ async fn a_list_is_paged_and_filtered_by_the_server_and_brings_no_values() {
     assert_eq!((names, pages), ((0..5).map(|number| format!("app-{number}")).collect(), 3));
     let page = Page { token: Some("no token".into()), limit: None };
     let error = provider.list(&world.call(), "", &Filter::default(), page).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.kind(), ErrorKind::InvalidReference);
     assert!(error.message().contains("begin again"), "{error}");
     // What the server sends for our `Accept`, seen from outside.
     let path = format!("{}?limit=1", world.secrets());
