@@ -3,7 +3,7 @@
 use lockstep_stories::{Upstream, until};
 use lockstep_testkit::fake::Action;
 use lockstep_testkit::{require, servers};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::function::{Asked, FRONTS, Front, Function};
 use crate::secrets_manager;
@@ -207,4 +207,48 @@ fn resolve_says_that_an_answer_is_larger_than_lambda_takes() {
     assert!(problem["detail"].as_str().unwrap().contains("ask for fewer secrets at once"), "{problem}");
     // It goes on.
     assert_eq!(function.ask(Front::HttpApi, Asked::get("/health/live", "")).0, 200);
+}
+
+/// Break: leave `write_metrics` out of `rest`, or write the whole counts each time.
+#[test]
+fn resolve_writes_its_numbers_as_lines_that_cloudwatch_adds_up() {
+    let emulator = require!(servers::lambda_emulator());
+    let config = format!("{CONFIG}[metrics]\ncloudwatch_namespace = \"Acme/Lockstep\"\n");
+    let function = Function::deploy(&emulator, &with(&config, &[]));
+    for _ in 0..3 {
+        assert_eq!(function.ask(Front::Url, Asked::get("/api/v1/secrets/db/creds", TOKEN)).0, 200);
+    }
+    assert_eq!(function.ask(Front::Url, Asked::get("/api/v1/secrets/db/creds", "wrong")).0, 403);
+    let sum = |name: &str, labels: &[(&str, &str)]| -> u64 {
+        let log = function.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let lines = lines.filter(|line| line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Acme/Lockstep");
+        let lines = lines.filter(|line| labels.iter().all(|(label, value)| line[label] == *value));
+        lines.filter_map(|line| line[name].as_u64()).sum()
+    };
+    // The last line comes after the last answer.
+    until("the refusal is written", || (sum("lockstep_refusals_total", &[("reason", "bad_token")]) == 1).then_some(()));
+    let reads = [("provider", "m"), ("operation", "get"), ("status", "success")];
+    assert_eq!(sum("secrets_requests_total", &reads), 3);
+    assert_eq!(sum("secrets_provider_calls_total", &reads), 1);
+    assert_eq!(sum("secrets_cache_hits_total", &[("provider", "m")]), 2);
+    let log = function.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("_aws")).collect();
+    assert!(lines.iter().all(|line| !line.contains("db/creds") && !line.contains(VALUE)), "{lines:?}");
+}
+
+#[test]
+fn resolve_takes_no_namespace_that_cloudwatch_would_not() {
+    let emulator = require!(servers::lambda_emulator());
+    for (metrics, expected) in [
+        ("cloudwatch_namespace = \"AWS/Lockstep\"", "AWS's own"),
+        ("cloudwatch_namespace = \"\"", "1 to 255 letters"),
+        ("cloudwatch_namespace = \"a\"\nenabled = false", "nothing is counted"),
+    ] {
+        let config = format!("{CONFIG}[metrics]\n{metrics}\n");
+        let function = Function::deploy(&emulator, &with(&config, &[]));
+        let answer = function.invoke(&Asked::get("/health/live", "").event(Front::Url)).to_string();
+        let all = answer + &function.log();
+        assert!(all.contains("metrics.cloudwatch_namespace") && all.contains(expected), "{all}");
+    }
 }

@@ -32,6 +32,8 @@ mod target;
 mod vault;
 
 pub use self::api::Api;
+#[cfg(feature = "emf")]
+pub use self::metrics::MetricLines;
 pub use self::metrics::PrometheusMetrics;
 pub use self::parts::{ApiLimits, ApiParts, AwsSurface};
 pub use self::problem::{Problem, error_response, problem_of};

@@ -5,6 +5,8 @@
 //! registry (the `prometheus` crate) needs a hash look-up per label set, or hundreds of handles per provider made ahead,
 //! and brings five more crates into a binary that has a size to keep.
 
+#[cfg(feature = "emf")]
+mod emf;
 mod text;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,6 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lockstep_core::{Alias, CacheFound, ErrorKind, Meter, MetricsSink, Operation};
+
+#[cfg(feature = "emf")]
+pub use self::emf::MetricLines;
 
 /// Every operation, at its place as `Operation as usize`.
 const OPERATIONS: [Operation; 12] = [

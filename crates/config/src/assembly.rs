@@ -5,6 +5,8 @@
 mod audit;
 mod callers;
 mod endpoint;
+#[cfg(feature = "emf")]
+mod metric_lines;
 mod policies;
 mod providers;
 #[cfg(feature = "vault-surface")]

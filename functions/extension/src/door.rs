@@ -103,6 +103,9 @@ impl Door {
             for warning in &assembly.warnings {
                 tracing::warn!("{warning}");
             }
+            if self.config.is_written("metrics.cloudwatch_namespace") {
+                tracing::warn!("the extension does not write `metrics.cloudwatch_namespace`; scrape /metrics");
+            }
         });
         let Assembly { resolver, audit_flush, watch, prefetch, .. } = assembly;
         Ok(Instance { resolver, audit_flush, endpoint, beside: Mutex::new(Some(Beside { watch, prefetch })) })

@@ -4,6 +4,7 @@
 //! later but what may be lost: counts are written and records are sent before the answer leaves, and background work gets
 //! a moment after it.
 
+use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderName, Request, Response, StatusCode};
-use lockstep_api::error_response;
+use lockstep_api::{MetricLines, error_response};
 use lockstep_config::{Assembly, Config, Endpoint, Front};
 use lockstep_core::{Error, ErrorKind, FrontDoor as _, Peer, Resolver, Result, SecretRef, Spawn as _, UnixMillis};
 use lockstep_host::{Audit, Console, Host};
@@ -46,6 +47,7 @@ pub(crate) struct Function {
     resolver: Arc<Resolver>,
     endpoint: Endpoint,
     audit: Arc<Audit>,
+    metric_lines: Option<MetricLines>,
     prefetch: Vec<SecretRef>,
     max_body_bytes: usize,
     /// When the last invocation ended, in milliseconds of the wall clock.
@@ -86,6 +88,7 @@ impl Function {
         let ports = host.ports(Arc::clone(&audit) as _);
         let assembly = config.assemble(&ports)?;
         let endpoint = config.endpoint_behind(Front::Platform, &ports, &assembly)?;
+        let metric_lines = config.metric_lines(&assembly)?;
         let Assembly { resolver, watch, prefetch, warnings, .. } = assembly;
         for warning in &warnings {
             tracing::warn!("{warning}");
@@ -107,6 +110,7 @@ impl Function {
             resolver,
             endpoint,
             audit,
+            metric_lines,
             prefetch,
             max_body_bytes: listen.max_body_bytes.bytes(),
             ended: AtomicU64::new(host.clock.wall().0),
@@ -157,7 +161,21 @@ impl Function {
     pub(crate) async fn rest(&self) {
         self.host.background.finished(HOLD).await;
         self.resolver.flush_audit();
+        self.write_metrics();
         self.ended.store(self.host.clock.wall().0, Ordering::Relaxed);
+    }
+
+    /// Writes what was counted into Lambda's log, from which CloudWatch reads it.
+    fn write_metrics(&self) {
+        let Some(lines) = &self.metric_lines else { return };
+        let mut text = lines.take(self.host.clock.wall()).join("\n");
+        if text.is_empty() {
+            return;
+        }
+        text.push('\n');
+        if let Err(error) = std::io::stdout().lock().write_all(text.as_bytes()) {
+            tracing::warn!(%error, "the numbers of this invocation could not be written");
+        }
     }
 
     fn thawed(&self, paused: Duration) {

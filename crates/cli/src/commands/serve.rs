@@ -44,6 +44,9 @@ pub(crate) async fn run(
     for warning in &assembly.warnings {
         tracing::warn!("{warning}");
     }
+    if config.is_written("metrics.cloudwatch_namespace") {
+        tracing::warn!("`metrics.cloudwatch_namespace` is read by the Lambda function alone; scrape /metrics here");
+    }
     let front = Front { listener, vault, tls };
     announce(&front, &config, &endpoint, output)?;
     serve(host, &config, assembly, endpoint, front, &mut signals).await

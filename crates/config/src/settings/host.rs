@@ -224,17 +224,20 @@ pub enum LogFormat {
 }
 
 /// `[metrics]`: numbers at `/metrics`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Metrics {
     /// Whether anything is counted; without it, there is no `/metrics`.
     pub enabled: bool,
+    /// The namespace in CloudWatch of the numbers that the Lambda function `lockstep-resolve` writes into its log; without
+    /// it, it writes none. 1 to 255 letters, digits, spaces and `.-_/#:`, not `AWS/…`. Nothing else reads it.
+    pub cloudwatch_namespace: Option<String>,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { enabled: true }
+        Self { enabled: true, cloudwatch_namespace: None }
     }
 }
 
