@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use lockstep_stories::Connection;
 use lockstep_testkit::servers::Running;
+use rustix::process::Pid;
 use serde_json::{Value, json};
 
 use crate::port::Port;
@@ -85,7 +86,7 @@ impl<'a> Asked<'a> {
 
 /// A sandbox that is not started before its first invocation.
 pub(crate) struct Function {
-    _process: Running,
+    emulator: Running,
     ports: [Port; 2],
     folder: tempfile::TempDir,
 }
@@ -107,7 +108,7 @@ impl Function {
                 panic!("the emulator did not start: {error}");
             }
         }
-        Self { _process: process, ports, folder }
+        Self { emulator: process, ports, folder }
     }
 
     /// Invokes it: what Lambda would give to whoever did; an error of the function too, or of its start.
@@ -130,6 +131,16 @@ impl Function {
         let status = status.unwrap_or_else(|| panic!("no answer but {answer}\n{}", self.log()));
         assert_eq!(answer["isBase64Encoded"], false, "{answer}");
         (status, serde_json::from_str(answer["body"].as_str().unwrap()).unwrap_or_default())
+    }
+
+    /// The process of the function, once it was invoked.
+    pub(crate) fn id(&mut self) -> Pid {
+        let emulator = self.emulator.child().id();
+        let tasks = std::fs::read_dir(format!("/proc/{emulator}/task")).unwrap();
+        // Whichever thread of the emulator started it.
+        let children = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).unwrap());
+        let id = children.collect::<String>().trim().parse().unwrap();
+        Pid::from_raw(id).unwrap()
     }
 
     pub(crate) fn log(&self) -> String {

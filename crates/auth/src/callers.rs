@@ -99,6 +99,7 @@ impl Callers {
     }
 
     /// The logins that may have to ask somebody.
+    #[cfg_attr(not(any(feature = "jwt", feature = "aws-iam")), expect(clippy::unused_async, reason = "none is built"))]
     async fn wait_for(&self, call: &Call, shown: Shown<'_>) -> Result<Principal, Refused> {
         #[cfg(feature = "jwt")]
         if let (Shown::Token(token), Some(jwt)) = (shown, &self.jwt) {
@@ -112,6 +113,7 @@ impl Callers {
         Err(unknown())
     }
 
+    #[cfg_attr(not(feature = "jwt"), expect(clippy::unnecessary_wraps, reason = "a signed token may have to wait"))]
     fn token_at_once(&self, token: &[u8], now: impl Fn() -> UnixMillis) -> Option<Result<Principal, Refused>> {
         // The local token may have any form, a signed token's too.
         if let Some(local) = self.token.as_ref().filter(|local| local.verify(token)) {
@@ -127,6 +129,10 @@ impl Callers {
         Some(Err(unknown()))
     }
 
+    #[cfg_attr(
+        not(feature = "aws-iam"),
+        expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "a proof may have to wait")
+    )]
     fn proof_at_once(&self, proof: &[u8]) -> Option<Result<Principal, Refused>> {
         #[cfg(feature = "aws-iam")]
         if let Some(iam) = &self.iam {
