@@ -63,6 +63,10 @@ fn requests(row: &Row, backend: &Backend) -> Option<Vec<(&'static str, String, S
         }
         Where::Rotate => vec![("POST", format!("{start}{secret}"), String::new())],
         Where::Invalidate => vec![("POST", start.to_owned(), json!({ "name": secret }).to_string())],
+        Where::Events => vec![
+            ("POST", format!("{start}hook"), json!({ "changes": [{ "name": secret }] }).to_string()),
+            ("OPTIONS", format!("{start}hook"), String::new()),
+        ],
         _ => return None,
     })
 }

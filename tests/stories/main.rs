@@ -26,6 +26,7 @@ mod log_lines;
 mod logins;
 mod metrics;
 mod notifications;
+mod notified;
 mod openbao;
 mod openbao_lease;
 mod outage;

@@ -47,6 +47,8 @@ pub struct Api {
     first_hop: Hops,
     limits: ApiLimits,
     aws: Option<AwsSurface>,
+    #[cfg(feature = "events")]
+    events: Option<crate::Events>,
     #[cfg(feature = "vault-surface")]
     vault: Option<crate::VaultSurface>,
     readiness: Readiness,
@@ -63,11 +65,18 @@ struct Entered<'a> {
     target: Result<Target<'a>, BadTarget>,
     /// The route, and where in the path the name begins.
     found: Option<(&'static Row, usize)>,
+    /// Whether who sent it is shown in another way than by a login.
+    is_signed: bool,
 }
 
 impl Entered<'_> {
     /// What is no route needs a login too: without one nobody learns which paths exist.
     fn needs_login(&self) -> bool {
+        !self.is_signed && self.is_limited()
+    }
+
+    /// Whether it counts against what one address may send: whatever asks for a login, and what costs as much as one.
+    fn is_limited(&self) -> bool {
         self.found.is_none_or(|(row, _)| row.token)
     }
 }
@@ -112,6 +121,8 @@ impl Api {
                 allowed_hosts: parts.allowed_hosts,
             },
             aws: parts.aws,
+            #[cfg(feature = "events")]
+            events: None,
             #[cfg(feature = "vault-surface")]
             vault: None,
             readiness: Readiness::default(),
@@ -141,6 +152,21 @@ impl Api {
 
     pub(crate) fn readiness(&self) -> &Readiness {
         &self.readiness
+    }
+
+    /// The same with places where notifications come in.
+    #[cfg(feature = "events")]
+    #[must_use]
+    pub fn with_events(self, events: crate::Events) -> Self {
+        Self { events: Some(events), ..self }
+    }
+
+    /// Counts what came of notifications.
+    #[cfg(feature = "events")]
+    pub(crate) fn count_event(&self, source: &str, result: &'static str, count: u64) {
+        if let Some(metrics) = &self.metrics {
+            metrics.event(source, result, count);
+        }
     }
 
     /// The same with something behind a listener for Vault's clients: [`Api::vault_door`] is what stands there.
@@ -226,6 +252,11 @@ impl Api {
             },
             #[cfg(feature = "openapi")]
             (Where::OpenApi, _) => Ok(crate::openapi::describe()),
+            #[cfg(feature = "events")]
+            (Where::Events, _) => match &self.events {
+                Some(events) => crate::events::answer(self, events, exchange).await,
+                None => Err(Refusal::Route.into()),
+            },
             #[cfg(feature = "vault-surface")]
             (Where::Vault(route), _) => crate::vault::answer(self, route, exchange).await,
             _ => native::answer(self, exchange).await,
@@ -249,12 +280,25 @@ impl Api {
             let (row, rest) = find(door.table(), &target.path, prefix)?;
             Some((row, target.path.len() - rest.len()))
         });
-        let entered = Entered { door, target, found };
-        if entered.needs_login() {
+        let is_signed = self.is_signed(found, target.as_ref().ok(), &parts.method);
+        let entered = Entered { door, target, found, is_signed };
+        if entered.is_limited() {
             // Before anything is computed for it.
             self.crowd.check_address(peer, &*self.clock, count)?;
         }
         Ok(entered)
+    }
+
+    #[cfg(feature = "events")]
+    fn is_signed(&self, found: Option<(&Row, usize)>, target: Option<&Target<'_>>, method: &Method) -> bool {
+        let (Some(events), Some((row, rest)), Some(target)) = (&self.events, found, target) else { return false };
+        row.to == Where::Events && events.needs_no_login(target.path.get(rest..).unwrap_or_default(), method)
+    }
+
+    #[cfg(not(feature = "events"))]
+    #[expect(clippy::unused_self, reason = "with events, it asks who sends them")]
+    fn is_signed(&self, _: Option<(&Row, usize)>, _: Option<&Target<'_>>, _: &Method) -> bool {
+        false
     }
 
     /// Who calls, if that can be told without waiting.
@@ -318,7 +362,7 @@ impl Api {
         if !row.methods.allow(&parts.method) {
             return Err(turned(Refusal::Method(Some(row.methods))));
         }
-        if head.body && row.methods != Methods::Post {
+        if head.body && !row.methods.take_body() {
             return Err(turned(Refusal::Body));
         }
         let hops = self.hops(head).map_err(turned)?;
@@ -353,7 +397,7 @@ impl Api {
         }
         let before_login = refusal.is_before_login();
         let path: String = parts.uri.path().chars().take(MAX_AUDITED_PATH).collect();
-        self.resolver.record_refusal(AuditRecord {
+        self.resolver.record_at_door(AuditRecord {
             at: self.clock.wall(),
             request_id: id.clone(),
             // Whoever was refused before or at the login has not shown who they are.

@@ -62,7 +62,7 @@ pub(crate) struct Head<'a> {
     pub(crate) no_cache: bool,
     pub(crate) if_none_match: Option<&'a HeaderMap>,
     /// The whole head, for what one surface alone asks about.
-    #[cfg(feature = "vault-surface")]
+    #[cfg(any(feature = "events", feature = "vault-surface"))]
     pub(crate) parts: Option<&'a Parts>,
 }
 
@@ -95,7 +95,7 @@ impl Guard {
         let mut head = Head {
             // A target with an authority is meant for a proxy; without one it has no scheme either.
             proxied: parts.uri.authority().is_some() || parts.method == Method::CONNECT,
-            #[cfg(feature = "vault-surface")]
+            #[cfg(any(feature = "events", feature = "vault-surface"))]
             parts: Some(parts),
             ..Head::default()
         };

@@ -5,7 +5,7 @@
 //! clock, no environment and no socket, and it never decides who may read what: that is the resolver's.
 //!
 //! A request passes `guard` (who speaks, from where, with which token), `target` (the one parse of its path and query)
-//! and `routes`, and ends in `aws`, `native`, `vault` or `health`.
+//! and `routes`, and ends in `aws`, `native`, `events`, `vault` or `health`.
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,8 @@ mod api;
 mod aws;
 mod body;
 mod crowd;
+#[cfg(feature = "events")]
+mod events;
 mod exchange;
 mod guard;
 mod health;
@@ -32,6 +34,8 @@ mod target;
 mod vault;
 
 pub use self::api::Api;
+#[cfg(feature = "events")]
+pub use self::events::{EventSource, Events};
 #[cfg(feature = "emf")]
 pub use self::metrics::MetricLines;
 pub use self::metrics::PrometheusMetrics;

@@ -67,6 +67,9 @@ pub struct PrometheusMetrics {
     meters: Mutex<Vec<(Alias, Arc<Numbers>)>>,
     size: Arc<Size>,
     refusals: [AtomicU64; REFUSALS.len()],
+    /// By source and result: few, and counted once per delivery.
+    #[cfg(feature = "events")]
+    events: Mutex<std::collections::BTreeMap<(Box<str>, &'static str), u64>>,
 }
 
 /// How much the one cache of this process holds.
@@ -123,6 +126,13 @@ impl PrometheusMetrics {
         if let Some(count) = self.refusals.get(at) {
             count.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Counts what came of the records of a notification.
+    #[cfg(feature = "events")]
+    pub(crate) fn event(&self, source: &str, result: &'static str, count: u64) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        *events.entry((source.into(), result)).or_default() += count;
     }
 
     /// Every number, in Prometheus' text format 0.0.4.

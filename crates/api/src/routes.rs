@@ -37,6 +37,9 @@ pub enum Where {
     Rotate,
     /// Drop what is cached.
     Invalidate,
+    /// What a provider says by itself.
+    #[cfg(feature = "events")]
+    Events,
     /// The description of all this.
     #[cfg(feature = "openapi")]
     OpenApi,
@@ -65,18 +68,33 @@ pub enum Methods {
     GetHead,
     /// POST alone.
     Post,
+    /// POST, and OPTIONS, by which a sender of notifications asks whether it may.
+    #[cfg(feature = "events")]
+    PostOptions,
     /// GET, and Vault's LIST.
     #[cfg(feature = "vault-surface")]
     GetList,
 }
 
 impl Methods {
+    /// Whether requests have a body.
+    pub(crate) fn take_body(self) -> bool {
+        match self {
+            Self::Post => true,
+            #[cfg(feature = "events")]
+            Self::PostOptions => true,
+            _ => false,
+        }
+    }
+
     /// Whether the method is one of them.
     pub fn allow(self, method: &Method) -> bool {
         match self {
             Self::Get => method == Method::GET,
             Self::GetHead => method == Method::GET || method == Method::HEAD,
             Self::Post => method == Method::POST,
+            #[cfg(feature = "events")]
+            Self::PostOptions => method == Method::POST || method == Method::OPTIONS,
             #[cfg(feature = "vault-surface")]
             Self::GetList => method == Method::GET || method.as_str() == "LIST",
         }
@@ -88,6 +106,8 @@ impl Methods {
             Self::Get => "GET",
             Self::GetHead => "GET, HEAD",
             Self::Post => "POST",
+            #[cfg(feature = "events")]
+            Self::PostOptions => "POST, OPTIONS",
             #[cfg(feature = "vault-surface")]
             Self::GetList => "GET, LIST",
         }
@@ -145,6 +165,8 @@ pub const TABLE: &[Row] = &[
     native(Spelling::Exact("/api/v1/rotate"), Methods::Post, false, Where::Rotate),
     native(Spelling::Rest("/api/v1/rotate/"), Methods::Post, false, Where::Rotate),
     native(Spelling::Exact("/api/v1/invalidate"), Methods::Post, false, Where::Invalidate),
+    #[cfg(feature = "events")]
+    native(Spelling::Rest("/api/v1/events/"), Methods::PostOptions, false, Where::Events),
     native(Spelling::Exact("/metrics"), Methods::GetHead, false, Where::Metrics),
     #[cfg(feature = "openapi")]
     native(Spelling::Exact("/openapi.json"), Methods::GetHead, false, Where::OpenApi),
@@ -239,6 +261,8 @@ mod tests {
         for row in TABLE {
             let expected = match row.to {
                 Where::Batch | Where::Rotate | Where::Invalidate => Methods::Post,
+                #[cfg(feature = "events")]
+                Where::Events => Methods::PostOptions,
                 _ if row.aws => Methods::Get,
                 _ => Methods::GetHead,
             };

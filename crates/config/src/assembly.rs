@@ -5,6 +5,8 @@
 mod audit;
 mod callers;
 mod endpoint;
+#[cfg(feature = "events")]
+mod events;
 #[cfg(feature = "emf")]
 mod metric_lines;
 mod policies;
@@ -69,6 +71,12 @@ pub struct Assembly {
     pub resolver: Arc<Resolver>,
     /// The numbers behind `/metrics`, unless they are switched off.
     pub metrics: Option<Arc<PrometheusMetrics>>,
+    /// The journal, if there is one.
+    #[cfg(feature = "events")]
+    pub(crate) journal: Option<Arc<dyn Journal>>,
+    /// Whose secrets are read.
+    #[cfg(feature = "events")]
+    pub(crate) scopes: Vec<lockstep_core::Scope>,
     /// What tells of changes, if there is a journal to tell it.
     pub watch: Option<Watch>,
     /// What to read at start.
@@ -97,6 +105,8 @@ impl Config {
         });
         let watch =
             journal.clone().filter(|_| !built.sources.is_empty()).map(|journal| Watch::new(journal, built.sources));
+        #[cfg(feature = "events")]
+        let scopes = built.mounts.iter().map(|mount| mount.provider.scope().clone()).collect();
         let resolver = Resolver::new(ResolverParts {
             clock: Arc::clone(&ports.clock),
             random: Arc::clone(&ports.random),
@@ -107,12 +117,16 @@ impl Config {
             mounts: built.mounts,
             routes: self.routes()?,
             cache: self.cache()?,
-            freshness: journal.map(|journal| self.freshness(journal)),
+            freshness: journal.clone().map(|journal| self.freshness(journal)),
         })
         .map_err(|error| self.problem("routes", error.message()))?;
         Ok(Assembly {
             resolver: Arc::new(resolver),
             metrics,
+            #[cfg(feature = "events")]
+            journal,
+            #[cfg(feature = "events")]
+            scopes,
             watch,
             prefetch: settings.prefetch.iter().map(|reference| reference.parsed.clone()).collect(),
             audit_flush: settings.audit.flush.get(),

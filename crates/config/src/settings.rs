@@ -24,6 +24,8 @@
 mod audit;
 mod auth;
 mod cache;
+#[cfg(feature = "events")]
+mod events;
 mod host;
 mod provider;
 mod reach;
@@ -46,6 +48,10 @@ pub use self::auth::{
     Issuers, KubernetesIssuer, OidcIssuer,
 };
 pub use self::cache::{Cache, Freshness, Journal};
+#[cfg(feature = "events")]
+pub use self::events::{
+    EventBridgeSource, EventGridSource, EventSource, EventSources, PubSubSource, SnsSource, WebhookSource,
+};
 pub use self::host::{Aws, Listen, ListenTls, Log, LogFormat, LogLevel, Metrics, Trace};
 pub use self::provider::{
     Addresses, AwsExternalId, AwsLogin, AwsParameterStore, AwsRole, AwsSecretsManager, AzureAuth,
@@ -75,6 +81,10 @@ pub struct Settings {
     pub cache: Cache,
     /// The journal, and how far behind it this instance may be.
     pub freshness: Freshness,
+    /// Where notifications of providers come in.
+    #[cfg(feature = "events")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub events: EventSources,
     /// The providers, by alias. Without any, AWS Secrets Manager (`aws`) and Parameter Store (`ssm`) of `AWS_REGION`.
     pub providers: BTreeMap<AliasName, Provider>,
     /// What the variables of name templates stand for.

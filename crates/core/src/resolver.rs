@@ -380,9 +380,10 @@ impl Resolver {
         self.0.freshness.as_ref()?.age(self.0.timeline.now())
     }
 
-    /// Records a request that a front door refused before it asked for a secret. The first of one principal, peer (its
-    /// port aside), outcome and policy is written at once; those after it are counted until [`Resolver::flush_audit`].
-    pub fn record_refusal(&self, record: AuditRecord) {
+    /// Records what a front door did without asking for a secret: a request that it refused, a notification that it took in.
+    /// The first of one principal, peer (its port aside), outcome and policy is written at once; those after it are counted
+    /// until [`Resolver::flush_audit`].
+    pub fn record_at_door(&self, record: AuditRecord) {
         self.0.ledger.refused(record);
     }
 

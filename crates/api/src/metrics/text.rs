@@ -66,7 +66,22 @@ pub(super) fn render(metrics: &PrometheusMetrics) -> String {
     for (reason, count) in REFUSALS.iter().zip(&metrics.refusals) {
         text.sample("lockstep_refusals_total", format_args!("reason=\"{reason}\""), read(count));
     }
+    #[cfg(feature = "events")]
+    events(&mut text, metrics);
     text.0
+}
+
+/// Nothing where no notifications come in.
+#[cfg(feature = "events")]
+fn events(text: &mut Text, metrics: &PrometheusMetrics) {
+    let events = metrics.events.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if events.is_empty() {
+        return;
+    }
+    text.family("lockstep_events_total", "counter", "Records of notifications, by what came of them.");
+    for ((source, result), count) in &*events {
+        text.sample("lockstep_events_total", format_args!("source=\"{source}\",result=\"{result}\""), *count);
+    }
 }
 
 /// Rotations, errors and breakers, per provider.

@@ -178,6 +178,13 @@ fn operation(row: &Row) -> Option<Operation> {
             let answer = plain("How many cached values were dropped.", "Invalidated");
             ("Drop what is cached", Some("InvalidateRequest"), ("invalidate", Vec::new(), answer, &[404, 413, 408][..]))
         }
+        #[cfg(feature = "events")]
+        Where::Events => {
+            let answer = plain("What became of it; to Event Grid, the code that it asks for.", "Delivered");
+            let text = "What the configuration calls this source of notifications.";
+            let source = parameter("source", "path", text, &schemas::segment());
+            ("Deliver a notification", Some("Notification"), ("deliver", vec![source], answer, &[404, 413, 408][..]))
+        }
         Where::Metrics => {
             let text = json!({ "description": "The numbers, as Prometheus reads them.", "content": { "text/plain": { "schema": { "type": "string" } } } });
             ("Read the metrics", None, ("readMetrics", Vec::new(), text, &[404][..]))
@@ -232,7 +239,10 @@ fn write(row: &Row, paths: &mut Map<String, Value>) {
     let Some(operation) = operation(row) else { return };
     let path = match row.path {
         Spelling::Exact(path) => path.to_owned(),
-        Spelling::Rest(start) => format!("{start}{{name}}"),
+        Spelling::Rest(start) => {
+            let rest = operation.parameters.iter().find(|parameter| parameter["in"] == "path");
+            format!("{start}{{{}}}", rest.and_then(|rest| rest["name"].as_str()).unwrap())
+        }
         Spelling::Prefix => return,
     };
     let mut responses = Map::new();
@@ -266,6 +276,9 @@ fn write(row: &Row, paths: &mut Map<String, Value>) {
         // HEAD follows from GET (RFC 9110, 9.3.2).
         Methods::Get | Methods::GetHead => methods["get"] = described,
         Methods::Post => methods["post"] = described,
+        // OPTIONS is CloudEvents' own (its HTTP 1.1 Web Hooks).
+        #[cfg(feature = "events")]
+        Methods::PostOptions => methods["post"] = described,
         #[cfg(feature = "vault-surface")]
         Methods::GetList => {}
     }
@@ -338,8 +351,8 @@ fn every_route_of_the_native_api_is_described_once() {
             Spelling::Exact(path) | Spelling::Rest(path) => path,
             Spelling::Prefix => unreachable!(),
         };
-        let method = if row.methods == Methods::Post { "post" } else { "get" };
-        let found = paths.iter().find(|(described, _)| described.trim_end_matches("{name}") == path);
+        let method = if row.methods.take_body() { "post" } else { "get" };
+        let found = paths.iter().find(|(described, _)| described.split('{').next() == Some(path));
         assert!(found.is_some_and(|(_, methods)| methods[method].is_object()), "{row:?}");
     }
     let mut ids: Vec<_> = paths

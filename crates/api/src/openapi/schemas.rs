@@ -138,6 +138,21 @@ pub(super) fn all(codes: &[&str]) -> Value {
         },
         "Invalidated": object(&["invalidated"], json!({ "invalidated": { "type": "integer", "minimum": 0 } })),
         "Rotation": object(&["name"], json!({ "name": text(), "version": text(), "order": order() })),
+        "Notification": {
+            "description": "As its sender has it: an event, or a batch of them.",
+            "type": ["object", "array"],
+        },
+        "Delivered": { "oneOf": [
+            object(&["changes", "ignored"], json!({
+                "changes": { "type": "integer", "minimum": 0, "description": "Changes that are in the journal now." },
+                "ignored": {
+                    "type": "object",
+                    "description": "Records that mean no change, by the reason.",
+                    "additionalProperties": { "type": "integer", "minimum": 1 },
+                },
+            })),
+            object(&["validationResponse"], json!({ "validationResponse": text() })),
+        ] },
         "Ready": object(&["status", "providers", "failing"], json!({
             "status": { "enum": ["ready", "unavailable"] },
             "providers": { "type": "integer", "minimum": 0 },

@@ -8,14 +8,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use lockstep_api::{
-    Api, ApiLimits, ApiParts, AwsSurface, KvVersion, PrometheusMetrics, Row, Spelling, VaultMount, VaultSurface,
+    Api, ApiLimits, ApiParts, AwsSurface, EventSource, Events, KvVersion, PrometheusMetrics, Row, Spelling, VaultMount,
+    VaultSurface,
 };
 use lockstep_auth::{Callers, LocalToken, TokenOrigin};
 use lockstep_core::{
     Action, Alias, AuditHits, AuditRecord, AuditSink, Authorizer, CacheSettings, Call, CanonicalId, Capabilities,
     Decision, Error, ErrorKind, Filter, FreshnessSettings, FrontDoor, Hops, Journal, Metadata, MetricsSink, Mount,
-    Operation, Page, Paged, Payload, Peer, Principal, Provider, Resolver, ResolverParts, Resource, Result, Rotation,
-    Scope, ScopeParts, Secret, SecretName, Selector, TraceParent, UnixMillis, Version, VersionInfo, VersionState,
+    Operation, Pace, Page, Paged, Payload, Peer, Principal, Provider, Resolver, ResolverParts, Resource, Result,
+    Rotation, Scope, ScopeParts, Secret, SecretName, Selector, TraceParent, UnixMillis, Version, VersionInfo,
+    VersionState,
 };
 use lockstep_testkit::{ManualClock, TestEnv, TestFiles, TestRandom, TokioSpawn};
 
@@ -218,6 +220,14 @@ pub(crate) fn build(change: impl FnOnce(&mut ApiParts)) -> House {
 /// A house whose resolver follows a journal.
 pub(crate) fn journaled(journal: Arc<dyn Journal>) -> House {
     assemble(Some(FreshnessSettings::new(journal)), |_| {})
+}
+
+/// A house where notifications come in from these sources, with at most three requests of one address at once.
+pub(crate) fn notified(journal: Arc<dyn Journal>, sources: Vec<EventSource>) -> House {
+    let House { api, shelf, sealed, book, clock, metrics } =
+        assemble(Some(FreshnessSettings::new(journal.clone())), |parts| parts.limits.address = Pace::new(1, 3));
+    let api = Arc::into_inner(api).unwrap().with_events(Events::new(sources, journal));
+    House { api: Arc::new(api), shelf, sealed, book, clock, metrics }
 }
 
 fn assemble(freshness: Option<FreshnessSettings>, change: impl FnOnce(&mut ApiParts)) -> House {

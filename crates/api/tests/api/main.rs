@@ -6,6 +6,8 @@ mod aws;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod logins;

@@ -95,7 +95,7 @@ impl Config {
         }))
     }
 
-    fn credential(&self, from: &settings::Credential) -> Credential {
+    pub(super) fn credential(&self, from: &settings::Credential) -> Credential {
         match from {
             settings::Credential::Env(name) => Credential::Env(name.as_str().into()),
             settings::Credential::File(path) => Credential::File(self.path(path).into_boxed_path()),

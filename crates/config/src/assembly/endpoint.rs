@@ -81,6 +81,8 @@ impl Config {
             aws: self.aws_surface()?,
         })
         .map_err(|error| self.problem("aws.path_prefix", error.message()))?;
+        #[cfg(feature = "events")]
+        let api = self.with_events(api, ports, assembly)?;
         #[cfg(feature = "vault-surface")]
         let api = self.with_vault(api)?;
         Ok(Endpoint { api: Arc::new(api), token: origin, made_token })

@@ -127,7 +127,7 @@ async fn c14_nothing_is_released_while_the_audit_takes_nothing_and_what_was_coun
     let dropped = world.resolver.invalidate(&world.call(), &world.who, None, &Invalidation::Name(name("nothing")));
     assert_eq!(kind(&dropped), ErrorKind::Unavailable, "no value, but an answer");
     assert_eq!(kind(&world.get("missing").await), ErrorKind::NotFound, "nothing that is withheld");
-    world.resolver.record_refusal(refusal("unknown", None, "bad_token", "/x"));
+    world.resolver.record_at_door(refusal("unknown", None, "bad_token", "/x"));
     world.resolver.flush_audit();
     world.records.1.store(false, std::sync::atomic::Ordering::SeqCst);
     world.resolver.flush_audit();
@@ -176,7 +176,7 @@ async fn c14_repeated_refusals_are_written_at_once_and_then_as_an_exact_count() 
         let world = Build { audit_hits, ..Build::over(&backend) }.build();
         for port in 1..=1000 {
             let peer = format!("127.0.0.1:{port}");
-            world.resolver.record_refusal(refusal("unknown", Some(&peer), "bad_token", &format!("/{port}")));
+            world.resolver.record_at_door(refusal("unknown", Some(&peer), "bad_token", &format!("/{port}")));
         }
         assert_eq!(written(&world), [(1, "/1".to_owned())], "{audit_hits:?}");
         world.resolver.flush_audit();
@@ -184,7 +184,7 @@ async fn c14_repeated_refusals_are_written_at_once_and_then_as_an_exact_count() 
         // What is counted begins anew, and nothing is written twice.
         world.resolver.flush_audit();
         assert_eq!(written(&world), []);
-        world.resolver.record_refusal(refusal("unknown", Some("127.0.0.1:7"), "bad_token", "/again"));
+        world.resolver.record_at_door(refusal("unknown", Some("127.0.0.1:7"), "bad_token", "/again"));
         world.resolver.flush_audit();
         assert_eq!(written(&world), [(1, "/again".to_owned())]);
     }
@@ -208,7 +208,7 @@ async fn refusals_of_another_principal_address_or_code_are_records_of_their_own(
         },
     ];
     for record in &different {
-        world.resolver.record_refusal(record.clone());
+        world.resolver.record_at_door(record.clone());
     }
     assert_eq!(written(&world).len(), different.len());
 }
@@ -220,7 +220,7 @@ async fn c14_however_many_refusals_differ_none_is_lost_and_few_are_kept() {
     let world = Build::over(&backend).build();
     let refuse = |number: u32| {
         let peer = format!("{}:1", std::net::Ipv4Addr::from(0x7F00_0000 + number));
-        world.resolver.record_refusal(refusal("unknown", Some(&peer), "bad_token", "/"));
+        world.resolver.record_at_door(refusal("unknown", Some(&peer), "bad_token", "/"));
     };
     refuse(0);
     refuse(0);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lockstep_core::{Error, ErrorKind, UnixMillis};
+use lockstep_core::{Clock as _, Error, ErrorKind, UnixMillis};
 use lockstep_testkit::{FakeTransport, ManualClock, RSA_KEY, Reply};
 use proptest::prelude::*;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{SnsSettings, SnsVerifier, is_kept_there};
 use crate::decode::{Accepted, Delivery, Handshake, SnsEnvelope, SourceKind, decode};
+use crate::intake::{Intake, Sender};
 use crate::verify::Refusal;
 
 const TOPIC: &str = "arn:aws:sns:us-west-2:123456789012:MyTopic";
@@ -348,6 +349,34 @@ async fn e2_confirming_asks_amazon_alone() {
     other["TopicArn"] = "arn:aws:sns:us-west-2:123456789012:Other".into();
     assert_eq!(world.verifier.confirm(&confirmed(&other)).await, Err(Refusal::Topic));
     let asked: Vec<_> = world.transport.requests().iter().map(|request| request.uri().to_string()).collect();
+    assert_eq!(asked, [format!("https://{HOST}/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=2336412f37")]);
+}
+
+/// The whole way of a delivery. Break: decode before `verify` in `Intake::take`, or confirm what was not verified.
+#[tokio::test]
+async fn e1_e2_an_intake_decodes_and_confirms_what_was_verified_and_asks_nobody_for_the_rest() {
+    let World { verifier, transport, clock } = World::serving(genuine());
+    let accepted = Accepted { topics: Some(vec![TOPIC.to_owned()]), ..Accepted::default() };
+    let intake = Intake { sender: Sender::Sns(verifier), accepted };
+    let take = async |envelope: &Value| {
+        intake.take(&http::HeaderMap::new(), envelope.to_string().as_bytes(), clock.wall()).await
+    };
+    for forged in [notification(), confirmation()] {
+        assert_eq!(take(&forged).await.err(), Some(Refusal::Malformed), "without a signature");
+        let mut forged = signed(forged);
+        forged["Message"] = "another".into();
+        assert_eq!(take(&forged).await.err(), Some(Refusal::Mismatch));
+    }
+    let asked = transport.requests().len();
+    let taken = take(&signed(confirmation())).await.unwrap();
+    assert!(taken.changes.is_empty() && taken.confirm.is_some());
+    let told = json!({ "id": "1", "detail-type": "Parameter Store Change", "source": "aws.ssm", "account": "123456789012",
+                       "region": "us-west-2", "time": "2025-12-31T23:59:00Z",
+                       "detail": { "operation": "Update", "name": "/db/password" } });
+    let mut envelope = notification();
+    envelope["Message"] = told.to_string().into();
+    assert_eq!(take(&signed(envelope)).await.unwrap().changes.len(), 1);
+    let asked: Vec<_> = transport.requests()[asked..].iter().map(|request| request.uri().to_string()).collect();
     assert_eq!(asked, [format!("https://{HOST}/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=2336412f37")]);
 }
 
