@@ -63,6 +63,13 @@ fn requests(row: &Row, backend: &Backend) -> Option<Vec<(&'static str, String, S
         }
         Where::Rotate => vec![("POST", format!("{start}{secret}"), String::new())],
         Where::Invalidate => vec![("POST", start.to_owned(), json!({ "name": secret }).to_string())],
+        Where::ReportStale => {
+            let body = json!({ "version": "1" }).to_string();
+            match row.path {
+                Spelling::Exact(_) => vec![("POST", format!("{start}?name={escaped}"), body)],
+                _ => vec![("POST", format!("{start}{secret}"), body)],
+            }
+        }
         Where::Events => vec![
             ("POST", format!("{start}hook"), json!({ "changes": [{ "name": secret }] }).to_string()),
             ("OPTIONS", format!("{start}hook"), String::new()),

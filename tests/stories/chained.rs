@@ -40,6 +40,45 @@ fn many_endpoints_share_the_cache_of_one_and_its_age_is_theirs() {
     assert_eq!(upstream.count(ROUTE), 2, "and once more for who wants no cache on the whole way");
 }
 
+// Break: leave `reported` out of `Resolver::fetch`: the endpoint in between would answer what it holds.
+#[test]
+fn a_login_that_was_refused_leads_to_the_provider_through_every_cache_and_once() {
+    let upstream = Upstream::start();
+    upstream.on(
+        ROUTE,
+        [1, 2].map(|number| fake_aws::version("db/creds", ["before", "after"][usize::from(number) - 1], number)),
+    );
+    let region = fake_aws::serve(&upstream, "");
+    let edge = edge(&url(&region), "");
+    let read = || {
+        let answer = edge.get("/api/v1/secrets/db/creds");
+        (answer.member("/value"), answer.member("/version"))
+    };
+    let (value, version) = read();
+    assert_eq!(value, "before");
+    let report = |version: &str| {
+        let body = serde_json::json!({ "version": version }).to_string();
+        let answer = edge.send("POST", "/api/v1/report-stale/db/creds", &[], body.as_bytes());
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.member("/outcome")
+    };
+    assert_eq!(report("another"), "newer");
+    assert_eq!((read().0.as_str(), upstream.count(ROUTE)), ("before", 1));
+    assert_eq!(report(&version), "refetching");
+    assert_eq!((read().0.as_str(), upstream.count(ROUTE)), ("after", 2));
+    assert_eq!(report(&version), "newer");
+    // What is the newest there is may be reported, too: once.
+    let (_, version) = read();
+    assert_eq!([report(&version), report(&version)], ["refetching", "recent"]);
+    assert_eq!((read().0.as_str(), upstream.count(ROUTE)), ("after", 3));
+    assert_eq!(report(&version), "recent");
+    assert_eq!((read().0.as_str(), upstream.count(ROUTE)), ("after", 3));
+    for (body, status) in [("{}", 400), ("", 400), ("{\"version\":\"1\",\"more\":1}", 400)] {
+        assert_eq!(edge.send("POST", "/api/v1/report-stale/db/creds", &[], body.as_bytes()).status, status, "{body}");
+    }
+    assert_eq!(edge.get("/api/v1/report-stale/db/creds").status, 405);
+}
+
 // Break: leave `relay.stale` out of `Found::fetched`.
 #[test]
 fn a_value_past_its_time_there_says_so_here_too() {

@@ -12,12 +12,17 @@ pub(crate) const ENV: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "any"), ("AWS_S
 
 /// A secret as `GetSecretValue` answers it.
 pub(crate) fn value(name: &str, value: &str) -> Action {
+    version(name, value, 1)
+}
+
+/// The same of the version with this number at its end.
+pub(crate) fn version(name: &str, value: &str, number: u8) -> Action {
     Action::json(
         200,
         &json!({
             "ARN": format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf"),
             "Name": name,
-            "VersionId": "a1b2c3d4-0000-4000-8000-000000000001",
+            "VersionId": format!("a1b2c3d4-0000-4000-8000-{number:012}"),
             "SecretString": value,
             "VersionStages": ["AWSCURRENT"],
             "CreatedDate": 1_700_000_000.5,

@@ -36,6 +36,7 @@ pub(crate) async fn answer(api: &Api, exchange: &Exchange<'_>) -> Result<Respons
         Where::Metadata => browse::metadata(api, exchange).await,
         Where::Versions => browse::versions(api, exchange).await,
         Where::Rotate => control::rotate(api, exchange).await,
+        Where::ReportStale => control::report_stale(api, exchange),
         Where::Invalidate => control::invalidate(api, exchange),
         _ => Err(Refusal::Route.into()),
     }

@@ -35,6 +35,8 @@ pub enum Where {
     Versions,
     /// Ask for a rotation.
     Rotate,
+    /// Say that a value no longer works.
+    ReportStale,
     /// Drop what is cached.
     Invalidate,
     /// What a provider says by itself.
@@ -164,6 +166,8 @@ pub const TABLE: &[Row] = &[
     native(Spelling::Rest("/api/v1/versions/"), Methods::GetHead, false, Where::Versions),
     native(Spelling::Exact("/api/v1/rotate"), Methods::Post, false, Where::Rotate),
     native(Spelling::Rest("/api/v1/rotate/"), Methods::Post, false, Where::Rotate),
+    native(Spelling::Exact("/api/v1/report-stale"), Methods::Post, false, Where::ReportStale),
+    native(Spelling::Rest("/api/v1/report-stale/"), Methods::Post, false, Where::ReportStale),
     native(Spelling::Exact("/api/v1/invalidate"), Methods::Post, false, Where::Invalidate),
     #[cfg(feature = "events")]
     native(Spelling::Rest("/api/v1/events/"), Methods::PostOptions, false, Where::Events),
@@ -260,7 +264,7 @@ mod tests {
     fn l6_the_aws_surface_takes_get_alone_and_post_is_for_batch_and_control() {
         for row in TABLE {
             let expected = match row.to {
-                Where::Batch | Where::Rotate | Where::Invalidate => Methods::Post,
+                Where::Batch | Where::Rotate | Where::ReportStale | Where::Invalidate => Methods::Post,
                 #[cfg(feature = "events")]
                 Where::Events => Methods::PostOptions,
                 _ if row.aws => Methods::Get,

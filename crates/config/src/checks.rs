@@ -94,6 +94,9 @@ impl Checks<'_> {
         self.period("cache.negative_ttl", cache.negative_ttl, ZERO, HOURS(1));
         self.period("cache.max_stale", cache.max_stale, ZERO, HOURS(7 * 24));
         self.period("cache.pin_recheck", cache.pin_recheck, MILLIS(1000), HOURS(24));
+        self.period("cache.report_pause", cache.report_pause, ZERO, HOURS(1));
+        self.number("cache.report_rate", cache.report_rate, 0, 1000);
+        self.number("cache.report_burst", cache.report_burst, 1, 1000);
         let freshness = &settings.freshness;
         self.period("freshness.max_staleness", freshness.max_staleness, MILLIS(100), HOURS(1));
         self.period("freshness.settle", freshness.settle, ZERO, HOURS(1));

@@ -74,7 +74,7 @@ pub use self::recent::Recent;
 pub use self::reference::{MAX_REFERENCE_BYTES, ReferenceError, ReferenceFault, SecretRef};
 pub use self::rendition::{Kept, Rendition};
 pub use self::request_id::RequestId;
-pub use self::resolver::{Answer, Ask, CacheStatus, Described, Invalidation, Mount, Resolver, ResolverParts};
+pub use self::resolver::{Answer, Ask, CacheStatus, Described, Invalidation, Mount, Reported, Resolver, ResolverParts};
 pub use self::scope::{CanonicalId, Scope, ScopeParts};
 pub use self::secret::{
     Filter, Lease, Metadata, Page, Paged, Relay, Rotation, Secret, Version, VersionInfo, VersionState,

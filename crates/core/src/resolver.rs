@@ -7,6 +7,7 @@
 mod batch;
 mod control;
 mod fetch;
+mod report;
 mod rights;
 mod tags;
 
@@ -16,6 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::fetch::{Found, Held};
+pub use self::report::Reported;
+use self::report::Reports;
 use self::tags::KnownTags;
 use crate::cache::{Cache, Entry, Outcome, Spelled};
 use crate::freshness::{Freshness, Standing};
@@ -197,6 +200,7 @@ struct Inner {
     cache: Cache,
     freshness: Option<Freshness>,
     tags: KnownTags,
+    reports: Reports,
 }
 
 impl Resolver {
@@ -222,6 +226,7 @@ impl Resolver {
             timeline,
             meters,
             freshness,
+            reports: Reports::default(),
         })))
     }
 

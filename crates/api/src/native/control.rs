@@ -1,4 +1,4 @@
-//! What changes something: ask for a rotation, drop what is cached. POST only.
+//! What changes something: ask for a rotation, say that a value no longer works, drop what is cached. POST only.
 
 use bytes::Bytes;
 use http::Response;
@@ -21,6 +21,31 @@ pub(super) async fn rotate(api: &Api, exchange: &Exchange<'_>) -> Result<Respons
     json.open();
     json.text("name", Some(name.as_str()));
     write_version(&mut json, rotation.version.as_ref());
+    json.close();
+    Ok(respond(json.into_body()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Report {
+    version: String,
+}
+
+/// `POST /api/v1/report-stale/{name…}?provider= {"version"}`
+pub(super) fn report_stale(api: &Api, exchange: &Exchange<'_>) -> Result<Response<Bytes>, Stop> {
+    const SHAPE: &str = r#"{"version": "…"}, with the version that no longer works"#;
+    let query = Query::parse(exchange.target(), &["name", "provider"], &[])?;
+    let (alias, name) = (alias(query.get("provider"))?, name(exchange, &query)?);
+    let Report { version } = body(exchange, SHAPE)?;
+    if version.is_empty() {
+        return Err(Refusal::Parameter(format!("the body must be {SHAPE}").into()).into());
+    }
+    let call = exchange.call(api);
+    let reported = api.resolver().report_stale(&call, &exchange.who, alias.as_ref(), &name, &version)?;
+    let mut json = Json::with_capacity(64);
+    json.open();
+    json.text("name", Some(name.as_str()));
+    json.text("outcome", Some(reported.as_str()));
     json.close();
     Ok(respond(json.into_body()))
 }

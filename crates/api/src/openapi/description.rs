@@ -174,6 +174,18 @@ fn operation(row: &Row) -> Option<Operation> {
             let answer = plain("The rotation has begun, or is done.", "Rotation");
             ("Ask for a rotation", None, named("rotateSecret", "rotateSecretByName", Vec::new(), answer, OF_A_SECRET))
         }
+        Where::ReportStale => {
+            let answer = plain(
+                "What became of the report; read the secret again, unless it is `recent` or `leased`.",
+                "Reported",
+            );
+            let failures = &[404, 409, 410, 501, 413, 408][..];
+            (
+                "Say that a value no longer works",
+                Some("Report"),
+                named("reportStale", "reportStaleByName", Vec::new(), answer, failures),
+            )
+        }
         Where::Invalidate => {
             let answer = plain("How many cached values were dropped.", "Invalidated");
             ("Drop what is cached", Some("InvalidateRequest"), ("invalidate", Vec::new(), answer, &[404, 413, 408][..]))

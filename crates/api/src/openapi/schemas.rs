@@ -137,6 +137,16 @@ pub(super) fn all(codes: &[&str]) -> Value {
             ],
         },
         "Invalidated": object(&["invalidated"], json!({ "invalidated": { "type": "integer", "minimum": 0 } })),
+        "Report": object(&["version"], json!({
+            "version": { "type": "string", "minLength": 1, "description": "The version that no longer works, as it was answered." },
+        })),
+        "Reported": object(&["name", "outcome"], json!({
+            "name": text(),
+            "outcome": {
+                "enum": ["refetching", "recent", "newer", "not_held", "leased"],
+                "description": "Whether the provider is asked when the secret is read next, and else why not.",
+            },
+        })),
         "Rotation": object(&["name"], json!({ "name": text(), "version": text(), "order": order() })),
         "Notification": {
             "description": "As its sender has it: an event, or a batch of them.",

@@ -232,6 +232,7 @@ pub struct Metrics {
     pub enabled: bool,
     /// The namespace in CloudWatch of the numbers that the Lambda function `lockstep-resolve` writes into its log; without
     /// it, it writes none. 1 to 255 letters, digits, spaces and `.-_/#:`, not `AWS/…`. Nothing else reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cloudwatch_namespace: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! One cached secret, and the times that decide what may be done with it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 /// How long a background refresh that failed is left alone: a provider in trouble is not asked at every hit.
 const REFRESH_PAUSE: Duration = Duration::from_secs(5);
 
-/// A cached secret. Never changed but for what a Change (once) or a lease's renewal says about it.
+/// A cached secret. Never changed but for what a Change (once), a report or a lease's renewal says about it.
 pub(crate) struct Entry {
     pub secret: Arc<Secret>,
     /// When its fetch began: what it says was true then, or later.
@@ -34,6 +35,8 @@ pub(crate) struct Entry {
     pub unconfirmed: Option<ErrorKind>,
     /// Set once a Change has named it.
     pub superseded: OnceLock<Superseded>,
+    /// Whether a caller has said that it no longer works: it is fetched when it is asked for next.
+    pub reported: AtomicBool,
     /// When the last background refresh began. One that has failed is left alone for a while.
     pub refreshed: Mutex<Option<Moment>>,
     /// The lease as it stands after renewals.
@@ -118,14 +121,22 @@ impl Entry {
         due
     }
 
-    /// Whether its slot of the spread has come, if a Change has named it. The slot lies between the reading of the
+    /// Whether a caller has said that it no longer works, or its slot of the spread has come, if a Change has named it. The slot lies between the reading of the
     /// Change and `max_staleness` after the last check that did not have it.
     pub(crate) fn is_due(&self, now: Moment, max_staleness: Duration) -> bool {
+        if self.is_reported() {
+            return true;
+        }
         let Some(superseded) = self.superseded.get() else { return false };
         let Some(unseen_at) = superseded.unseen_at else { return true };
         let Some(gap) = superseded.seen.since(unseen_at) else { return true };
         let slot = max_staleness.saturating_sub(gap).mul_f64(superseded.place);
         now.is_past(superseded.seen, slot)
+    }
+
+    /// Whether a caller has said that it no longer works.
+    pub(crate) fn is_reported(&self) -> bool {
+        self.reported.load(Ordering::Relaxed)
     }
 
     /// Marks the lease as being renewed when two thirds of it are over; `true` for the one caller that is to do it.

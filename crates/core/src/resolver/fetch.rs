@@ -1,6 +1,7 @@
 //! Between cache and provider: what may be served as it is, what has to be fetched, who fetches it, and what becomes of
 //! the answer.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -176,7 +177,9 @@ impl Resolver {
     /// Fetches, or waits for whoever does.
     async fn fetch(&self, call: &Call, candidate: &Candidate, rules: Rules, skip_cache: bool) -> Result<Found> {
         let mints = candidate.mount.provider.mints(&candidate.spelling.name);
-        let call = &call.skipping_caches(skip_cache);
+        // What a caller could not log in with is not to come from a cache in between.
+        let reported = self.0.cache.get((&candidate.spelling).into()).is_some_and(|held| held.is_reported());
+        let call = &call.skipping_caches(skip_cache || reported);
         // Who wants what the provider has *now* can't share a fetch that began before.
         if (skip_cache || !self.0.settings.single_flight) && !mints {
             if let Some(error) = self.lag(&candidate.spelling).filter(|_| !skip_cache) {
@@ -432,6 +435,7 @@ impl Resolver {
             fetched: began,
             unconfirmed: None,
             superseded: OnceLock::new(),
+            reported: AtomicBool::new(false),
             refreshed: Mutex::default(),
             lease,
             tally: OnceLock::new(),

@@ -12,6 +12,7 @@ mod lag;
 mod lease;
 mod promise;
 mod relay;
+mod report;
 mod slow;
 mod tags;
 mod template;

@@ -1,4 +1,4 @@
-//! What changes something: forget, rotate.
+//! What changes something: report, forget, rotate.
 
 use serde_json::json;
 
@@ -19,6 +19,23 @@ pub(super) fn invalidate(endpoint: &Endpoint) -> Verdict {
     same("after", status(endpoint, TEXT.name)?, "lockstep; fwd=miss")?;
     let body = endpoint.post("/api/v1/invalidate", &json!({ "name": endpoint.name(ABSENT) }))?.ok()?;
     holds("what is not held is no error", body["invalidated"].is_u64())
+}
+
+pub(super) fn report_stale(endpoint: &Endpoint) -> Verdict {
+    let secret = endpoint.get(endpoint.path("secrets", TEXT.name))?.ok()?;
+    let version = secret["version"].as_str().unwrap_or_default();
+    let report = |version: &str| -> Verdict<String> {
+        let body = endpoint.post(&endpoint.path("report-stale", TEXT.name), &json!({ "version": version }))?.ok()?;
+        Ok(body["outcome"].as_str().unwrap_or_default().to_owned())
+    };
+    same("a version that is not held", report("none-such")?, "newer")?;
+    let outcome = report(version)?;
+    holds("the version that is held", ["refetching", "recent"].contains(&outcome.as_str()))?;
+    same("the same once more", report(version)?, "recent")?;
+    if outcome == "refetching" {
+        same("after", status(endpoint, TEXT.name)?, "lockstep; fwd=miss")?;
+    }
+    Ok(())
 }
 
 pub(super) fn invalidate_prefix(endpoint: &Endpoint) -> Verdict {

@@ -43,6 +43,7 @@ pub(crate) const CASES: &[Case] = &[
     case("a list can be narrowed by a tag", browse::tags),
     case("metadata has facts and no value", browse::metadata),
     case("versions have ids and states and no value", browse::versions),
+    case("what is reported is asked for anew, and once", control::report_stale),
     case("what is forgotten is asked for anew", control::invalidate),
     case("a whole prefix can be forgotten", control::invalidate_prefix),
     case("it lives, and says so to anybody", open::live),
