@@ -6,16 +6,13 @@ use http::HeaderMap;
 use lockstep_core::UnixMillis;
 
 use crate::decode::{Accepted, Decoded, Delivery, Handshake, Reason, SourceKind, decode, event_grid_options};
-#[cfg(feature = "sns")]
-use crate::verify::SnsVerifier;
-use crate::verify::{GitHubVerifier, Refusal, StandardWebhooksVerifier};
+use crate::verify::{GitHubVerifier, Refusal, SnsVerifier, StandardWebhooksVerifier};
 
 /// Who sends, and how it is known that it was them.
 pub enum Sender {
     /// Amazon EventBridge, by an API destination that logs in.
     EventBridge,
     /// Amazon SNS, by its signature.
-    #[cfg(feature = "sns")]
     Sns(SnsVerifier),
     /// Google Pub/Sub, by a push that logs in.
     PubSub,
@@ -53,13 +50,11 @@ impl Intake {
     pub async fn take(&self, headers: &HeaderMap, body: &[u8], now: UnixMillis) -> Result<Decoded, Refusal> {
         match &self.sender {
             Sender::EventBridge | Sender::PubSub | Sender::EventGrid { .. } => {}
-            #[cfg(feature = "sns")]
             Sender::Sns(verifier) => verifier.verify(body).await?,
             Sender::GitHub(verifier) => verifier.verify(headers, body)?,
             Sender::StandardWebhooks(verifier) => verifier.verify(headers, body, now)?,
         }
         let decoded = decode(&Delivery { source: self.kind(), headers, body }, &self.accepted, now);
-        #[cfg(feature = "sns")]
         if let (Sender::Sns(verifier), Some(Handshake::Sns(confirmation))) = (&self.sender, &decoded.confirm) {
             verifier.confirm(confirmation).await?;
         }
@@ -80,7 +75,6 @@ impl Intake {
     fn kind(&self) -> SourceKind {
         match self.sender {
             Sender::EventBridge => SourceKind::EventBridge,
-            #[cfg(feature = "sns")]
             Sender::Sns(_) => SourceKind::Sns,
             Sender::PubSub => SourceKind::PubSub,
             Sender::EventGrid { .. } => SourceKind::EventGrid,

@@ -3,7 +3,7 @@
 //! | folder | job |
 //! |---|---|
 //! | [`decode`] | bytes of a notification to Changes, within bounds, without a network |
-//! | [`intake`] | one place where notifications come in: verified, then decoded |
+//! | `intake` (feature `sns`) | one place where notifications come in: verified, then decoded |
 //! | [`verify`] | whether the one who sent it may: signatures and their age |
 //!
 //! A Change is a hint. It never carries a value, and whoever forges one gains a refetch at most. So decoding is kind to
@@ -19,5 +19,6 @@
 #![forbid(unsafe_code)]
 
 pub mod decode;
+#[cfg(feature = "sns")]
 pub mod intake;
 pub mod verify;
