@@ -51,7 +51,7 @@ fn endpoint(
     let (keys, auth) = Keys::of(&["root", "nobody"]);
     let more = format!(
         "[auth]\npolicy = '''permit(principal == Caller::\"key:root\", action, resource);'''\n{auth}\n\
-         [log]\nlevel = \"error\"\n[cache]\nreport_rate = 0\n"
+         [log]\nlevel = \"error\"\n[listen]\nreport_rate = 0\n"
     );
     let home = Lockstep::new(config(account.url(), &more).as_str(), &account.env());
     Ok((home.start(), keys, python))

@@ -142,6 +142,10 @@ impl Api {
         &self.clock
     }
 
+    pub(crate) fn crowd(&self) -> &Crowd {
+        &self.crowd
+    }
+
     pub(crate) fn limits(&self) -> &ApiLimits {
         &self.limits
     }

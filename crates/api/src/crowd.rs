@@ -22,6 +22,7 @@ pub(crate) enum Count {
 pub(crate) struct Crowd {
     address: Option<Quota>,
     caller: Option<Quota>,
+    reports: Option<Quota>,
     /// Requests that are waited for, and how many may be; zero is no limit.
     under_way: AtomicUsize,
     most: usize,
@@ -42,6 +43,7 @@ impl Crowd {
         Self {
             address: limits.address.map(quota),
             caller: limits.caller.map(quota),
+            reports: limits.reports.map(quota),
             under_way: AtomicUsize::new(0),
             most: limits.under_way,
         }
@@ -58,6 +60,11 @@ impl Crowd {
     /// Whether a caller may send one more.
     pub(crate) fn check_caller(&self, who: &Principal, clock: &dyn Clock, count: Count) -> Result<(), Refusal> {
         self.caller.as_ref().map_or(Ok(()), |quota| check(quota, &who.id, clock.monotonic(), count))
+    }
+
+    /// Whether a caller may send one more report of a stale value.
+    pub(crate) fn check_report(&self, who: &Principal, clock: &dyn Clock) -> Result<(), Refusal> {
+        self.reports.as_ref().map_or(Ok(()), |quota| check(quota, &who.id, clock.monotonic(), Count::Now))
     }
 
     /// Counts what was answered at once; whether it might be was looked at before.

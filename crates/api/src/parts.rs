@@ -77,6 +77,8 @@ pub struct ApiLimits {
     pub address: Option<Pace>,
     /// How many requests one caller may send.
     pub caller: Option<Pace>,
+    /// How many reports of stale values one caller may send, beside that.
+    pub reports: Option<Pace>,
     /// How many addresses and callers are kept count of, at least; half of them are forgotten when there are more.
     pub counted: usize,
 }
@@ -92,6 +94,7 @@ impl Default for ApiLimits {
             under_way: 2000,
             address: None,
             caller: None,
+            reports: Pace::new(1, 10),
             counted: 10_000,
         }
     }

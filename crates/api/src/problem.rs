@@ -12,7 +12,6 @@
 //! | `Denied` by the provider | 502 | `provider_denied` |
 //! | `Unauthenticated` | 502 | `provider_unauthenticated` |
 //! | `Decrypt`, `QuotaExceeded`, `Network`, `Tls`, `Malformed`, `TooLarge` | 502 | as the kind |
-//! | `Throttled` by our own rules (the error names no provider) | 429 `rate_limited` with `Retry-After` |
 //! | `Throttled`, `Unavailable`, `CircuitOpen` | 503 with `Retry-After` | as the kind |
 //! | `Timeout` | 504 | `timeout` |
 //!
@@ -96,10 +95,6 @@ pub fn problem_of(error: &Error) -> Problem {
         Kind::Tls => (502, "No secure connection to the provider"),
         Kind::Malformed => (502, "The provider's answer makes no sense"),
         Kind::TooLarge => (502, "The answer is larger than a limit"),
-        // Our own limit, not the provider's.
-        Kind::Throttled if error.provider().is_none() => {
-            return Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests");
-        }
         Kind::Throttled => (503, "The provider throttles"),
         Kind::Unavailable => (503, "The provider is not available"),
         Kind::CircuitOpen => (503, "The provider failed too often and is left alone"),
@@ -147,7 +142,7 @@ pub fn error_response(error: &Error, request_id: &RequestId) -> Response<Bytes> 
     write_error(&mut json, error, request_id);
     json.close();
     let mut response = document(problem_of(error).status, json);
-    if matches!(response.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, retry_after(error));
     }
     response
@@ -213,8 +208,6 @@ mod tests {
     fn a_refusal_of_our_own_is_the_callers_and_a_providers_is_not() {
         let own = problem_of(&Error::new(ErrorKind::Denied, "x"));
         assert_eq!((own.status.as_u16(), own.code), (403, "denied"));
-        let own = error_response(&Error::new(ErrorKind::Throttled, "x"), &"r".into());
-        assert_eq!((own.status().as_u16(), &own.headers()[RETRY_AFTER]), (429, &HeaderValue::from_static("1")));
     }
 
     #[test]

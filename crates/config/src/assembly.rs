@@ -23,7 +23,7 @@ use lockstep_api::PrometheusMetrics;
 pub use lockstep_auth::TokenOrigin;
 use lockstep_core::{
     Alias, AuditHits, AuditSink, Bindings, CacheSettings, ChangeSource, Clock, Env, Error, Exec, Files,
-    FreshnessSettings, Journal, MemoryJournal, Meter, MetricsSink, Mount, Pace, Random, Resolver, ResolverParts, Route,
+    FreshnessSettings, Journal, MemoryJournal, Meter, MetricsSink, Mount, Random, Resolver, ResolverParts, Route,
     SecretRef, Signer, Spawn, Transports, Ttl,
 };
 
@@ -160,7 +160,6 @@ impl Config {
             max_stale: cache.max_stale.get(),
             pin_recheck: cache.pin_recheck.get(),
             report_pause: cache.report_pause.get(),
-            report_pace: Pace::new(cache.report_rate, cache.report_burst),
             single_flight: cache.single_flight,
             jitter: cache.jitter,
         })

@@ -95,8 +95,6 @@ impl Checks<'_> {
         self.period("cache.max_stale", cache.max_stale, ZERO, HOURS(7 * 24));
         self.period("cache.pin_recheck", cache.pin_recheck, MILLIS(1000), HOURS(24));
         self.period("cache.report_pause", cache.report_pause, ZERO, HOURS(1));
-        self.number("cache.report_rate", cache.report_rate, 0, 1000);
-        self.number("cache.report_burst", cache.report_burst, 1, 1000);
         let freshness = &settings.freshness;
         self.period("freshness.max_staleness", freshness.max_staleness, MILLIS(100), HOURS(1));
         self.period("freshness.settle", freshness.settle, ZERO, HOURS(1));
@@ -185,6 +183,8 @@ impl Checks<'_> {
         self.number("listen.address_burst", listen.address_burst, 1, 1_000_000);
         self.number("listen.caller_rate", listen.caller_rate, 0, 1_000_000);
         self.number("listen.caller_burst", listen.caller_burst, 1, 1_000_000);
+        self.number("listen.report_rate", listen.report_rate, 0, 1000);
+        self.number("listen.report_burst", listen.report_burst, 1, 1000);
         self.number("listen.max_counted", listen.max_counted, 100, 1_000_000);
         self.period("listen.idle_timeout", listen.idle_timeout, MILLIS(10), HOURS(1));
         self.period("listen.stop_timeout", listen.stop_timeout, ZERO, ten_minutes);

@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use self::fetch::{Found, Held};
 pub use self::report::Reported;
-use self::report::Reports;
 use self::tags::KnownTags;
 use crate::cache::{Cache, Entry, Outcome, Spelled};
 use crate::freshness::{Freshness, Standing};
@@ -200,7 +199,6 @@ struct Inner {
     cache: Cache,
     freshness: Option<Freshness>,
     tags: KnownTags,
-    reports: Reports,
 }
 
 impl Resolver {
@@ -226,7 +224,6 @@ impl Resolver {
             timeline,
             meters,
             freshness,
-            reports: Reports::default(),
         })))
     }
 

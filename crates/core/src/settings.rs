@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Alias, Error, ErrorKind, Journal, Pace, Result};
+use crate::{Alias, Error, ErrorKind, Journal, Result};
 
 /// How long a value may be served. Parsed once, so that no overflow, sign or zero can make an entry that never expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,8 +51,6 @@ pub struct CacheSettings {
     pub pin_recheck: Duration,
     /// How long a version that was reported as stale is not fetched again because of a report.
     pub report_pause: Duration,
-    /// How many such reports of one caller are acted upon; without it, all are.
-    pub report_pace: Option<Pace>,
     /// Whether waiters for the same secret share one fetch. Off on hosts where a request can't wait for another's.
     pub single_flight: bool,
     /// The 0 to -10 % jitter of TTLs, so that instances that started together do not expire together.
@@ -71,7 +69,6 @@ impl Default for CacheSettings {
             max_stale: Duration::from_hours(1),
             pin_recheck: Duration::from_hours(1),
             report_pause: Duration::from_secs(30),
-            report_pace: Pace::new(1, 10),
             single_flight: true,
             jitter: true,
         }

@@ -40,6 +40,7 @@ pub(super) fn report_stale(api: &Api, exchange: &Exchange<'_>) -> Result<Respons
     if version.is_empty() {
         return Err(Refusal::Parameter(format!("the body must be {SHAPE}").into()).into());
     }
+    api.crowd().check_report(&exchange.who, &**api.clock())?;
     let call = exchange.call(api);
     let reported = api.resolver().report_stale(&call, &exchange.who, alias.as_ref(), &name, &version)?;
     let mut json = Json::with_capacity(64);

@@ -77,6 +77,29 @@ async fn a_caller_has_one_rate_from_wherever_it_calls() {
     assert_eq!((&*turned.principal, turned.action), ("local", "request"));
 }
 
+/// Break: leave `check_report` out of `report_stale`.
+#[tokio::test]
+async fn a_caller_has_so_many_reports_and_others_have_their_own() {
+    let house = build(|parts| parts.callers.socket_users = vec![1000]);
+    let report = |request: http::Request<bytes::Bytes>| request.map(|_| "{\"version\":\"1\"}".into());
+    let path = "/api/v1/report-stale/db/creds";
+    let mut statuses = Vec::new();
+    for _ in 0..20 {
+        let answer = house.send_from(&peer("192.0.2.7:1"), report(request(Method::POST, path))).await;
+        if answer.status == 429 {
+            assert_eq!((answer.header("retry-after"), &answer.json()["code"]), (Some("1"), &"rate_limited".into()));
+        }
+        statuses.push(answer.status);
+    }
+    assert_eq!(statuses, [[200; 10], [429; 10]].concat());
+    let another = Peer { uid: Some(1000), ..Peer::default() };
+    assert_eq!(house.send_from(&another, report(bare(Method::POST, path))).await.status, 200);
+    house.clock.advance(Duration::from_secs(1));
+    assert_eq!(house.send_from(&peer("192.0.2.7:1"), report(request(Method::POST, path))).await.status, 200);
+    // Reading is not reporting.
+    assert_eq!(house.get("/v1/db/creds").await.status, 200);
+}
+
 /// Break: never give a place back, or count what everybody may have.
 #[tokio::test]
 async fn more_than_can_be_waited_for_is_turned_away_and_what_is_at_hand_is_not() {

@@ -75,6 +75,7 @@ impl Config {
                 under_way: usize::try_from(settings.listen.max_requests).unwrap_or(usize::MAX),
                 address: Pace::new(settings.listen.address_rate, settings.listen.address_burst),
                 caller: Pace::new(settings.listen.caller_rate, settings.listen.caller_burst),
+                reports: Pace::new(settings.listen.report_rate, settings.listen.report_burst),
                 counted: usize::try_from(settings.listen.max_counted).unwrap_or(usize::MAX),
                 ..ApiLimits::default()
             },

@@ -32,10 +32,6 @@ pub struct Cache {
     pub pin_recheck: Period,
     /// How long a version that a caller has reported as stale is not fetched again because of a report; at most 1 h.
     pub report_pause: Period,
-    /// How many such reports of one caller are acted upon in a second, at most 1000. `0` is no limit.
-    pub report_rate: u32,
-    /// How many at once; from 1 to 1000.
-    pub report_burst: u32,
     /// Whether callers who want the same secret at the same time share one fetch.
     pub single_flight: bool,
     /// Whether TTLs are shortened by up to 10 % at random, so that instances that started together do not expire
@@ -56,8 +52,6 @@ impl Default for Cache {
             max_stale: Period::of(core.max_stale),
             pin_recheck: Period::of(core.pin_recheck),
             report_pause: Period::of(core.report_pause),
-            report_rate: 1,
-            report_burst: 10,
             single_flight: core.single_flight,
             jitter: core.jitter,
         }

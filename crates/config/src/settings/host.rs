@@ -68,6 +68,10 @@ pub struct Listen {
     pub caller_rate: u32,
     /// Requests of one caller that may come at once after a pause; from 1 to 1000000.
     pub caller_burst: u32,
+    /// Reports of stale values a second of one caller, at most 1000; more are answered 429. 0 is no limit.
+    pub report_rate: u32,
+    /// Reports of one caller that may come at once after a pause; from 1 to 1000.
+    pub report_burst: u32,
     /// Addresses and callers that are kept count of, from 100 to 1000000.
     pub max_counted: u32,
 }
@@ -98,6 +102,8 @@ impl Default for Listen {
             address_burst: 100,
             caller_rate: 0,
             caller_burst: 100,
+            report_rate: 1,
+            report_burst: 10,
             max_counted: 10_000,
         }
     }

@@ -1,7 +1,7 @@
 //! One cached secret, and the times that decide what may be done with it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::ledger::Tally;
@@ -37,6 +37,8 @@ pub(crate) struct Entry {
     pub superseded: OnceLock<Superseded>,
     /// Whether a caller has said that it no longer works: it is fetched when it is asked for next.
     pub reported: AtomicBool,
+    /// When a caller last said so of this version, of this entry or of one before it.
+    pub last_report: Mutex<Option<Moment>>,
     /// When the last background refresh began. One that has failed is left alone for a while.
     pub refreshed: Mutex<Option<Moment>>,
     /// The lease as it stands after renewals.
@@ -134,6 +136,22 @@ impl Entry {
         now.is_past(superseded.seen, slot)
     }
 
+    /// Takes note that it no longer works; `false` when that was said of this version a moment ago.
+    pub(crate) fn report(&self, now: Moment, pause: Duration) -> bool {
+        let mut last = self.last_report();
+        let first = last.is_none_or(|last| now.is_past(last, pause));
+        if first {
+            *last = Some(now);
+            self.reported.store(true, Ordering::Relaxed);
+        }
+        first
+    }
+
+    /// When it was last reported.
+    pub(crate) fn last_report(&self) -> MutexGuard<'_, Option<Moment>> {
+        self.last_report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether a caller has said that it no longer works.
     pub(crate) fn is_reported(&self) -> bool {
         self.reported.load(Ordering::Relaxed)
@@ -163,7 +181,7 @@ impl Entry {
         }
     }
 
-    fn lease_state(&self) -> Option<std::sync::MutexGuard<'_, LeaseState>> {
+    fn lease_state(&self) -> Option<MutexGuard<'_, LeaseState>> {
         self.lease.as_ref().map(|lease| lease.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

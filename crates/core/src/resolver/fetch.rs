@@ -425,6 +425,10 @@ impl Resolver {
         let lease = secret.lease.as_ref().map(|lease| {
             Mutex::new(LeaseState { granted: began, duration: lease.duration, renewable: lease.renewable, tried: None })
         });
+        // The same version once more: what was said of it a moment ago is known.
+        let before =
+            self.0.cache.get((&candidate.spelling).into()).filter(|held| held.secret.version == secret.version);
+        let last_report = before.and_then(|held| *held.last_report());
         Entry {
             size: cache::entry_size(&secret),
             ttl: time(settings.ttl),
@@ -436,6 +440,7 @@ impl Resolver {
             unconfirmed: None,
             superseded: OnceLock::new(),
             reported: AtomicBool::new(false),
+            last_report: Mutex::new(last_report),
             refreshed: Mutex::default(),
             lease,
             tally: OnceLock::new(),

@@ -1,21 +1,14 @@
 //! Reports that a value no longer works: the provider is asked before the value is served again.
 //!
 //! A report costs a call to the provider, so there are few: one per version and
-//! [`CacheSettings::report_pause`](crate::CacheSettings::report_pause), and so many per caller. It says nothing about the
-//! value, and changes none.
+//! [`CacheSettings::report_pause`](crate::CacheSettings::report_pause). How many one caller may send is for the front door to
+//! say. A report says nothing about the value, and changes none.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use super::Resolver;
 use crate::cache::Spelled;
-use crate::{
-    Action, Alias, Call, Error, ErrorKind, Moment, Operation, Pace, Principal, Recent, Result, Retry, SecretName,
-    Selector,
-};
-
-/// How many versions and callers are remembered, at least.
-const REMEMBERED: usize = 4096;
+use crate::{Action, Alias, Call, Moment, Operation, Principal, Result, SecretName, Selector};
 
 /// What became of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,54 +38,12 @@ impl Reported {
     }
 }
 
-/// A version of a secret, as it is held.
-type Held = (Alias, SecretName, Box<str>);
-
-/// Who has reported what of late.
-pub(super) struct Reports {
-    versions: Mutex<Recent<Held, Moment>>,
-    /// When each caller may report next, by the monotonic clock.
-    callers: Mutex<Recent<Arc<str>, Duration>>,
-}
-
-impl Default for Reports {
-    fn default() -> Self {
-        Self { versions: Mutex::new(Recent::new(REMEMBERED)), callers: Mutex::new(Recent::new(REMEMBERED)) }
-    }
-}
-
-impl Reports {
-    /// How long this caller has to wait, if it has to.
-    fn wait(&self, pace: Option<Pace>, who: &Principal, now: Moment) -> Option<Duration> {
-        let pace = pace?;
-        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = callers.get(&who.id).copied().unwrap_or_default();
-        let (pause, due) = pace.turn(due, now.monotonic);
-        if pause.is_zero() {
-            callers.put(who.id.clone(), due);
-            return None;
-        }
-        Some(pause)
-    }
-
-    /// Whether this version was not reported for so long; it was now.
-    fn is_first(&self, pause: Duration, alias: &Alias, name: &SecretName, version: &str, now: Moment) -> bool {
-        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (alias.clone(), name.clone(), Box::from(version));
-        let first = versions.get(&key).is_none_or(|at| now.is_past(*at, pause));
-        if first {
-            versions.put(key, now);
-        }
-        first
-    }
-}
-
 impl Resolver {
     /// Takes note that this version of a secret no longer works. Who reads it next asks the provider, and no cache on the
     /// way there answers.
     ///
     /// # Errors
-    /// `Denied`; `Throttled` when this caller has reported too much.
+    /// `Denied`.
     pub fn report_stale(
         &self,
         call: &Call,
@@ -125,10 +76,6 @@ impl Resolver {
                 error.during(Operation::Invalidate)
             })?);
         }
-        if let Some(pause) = inner.reports.wait(inner.settings.report_pace, who, now) {
-            let message = "this caller reports too much; read again first, and wait as long as Retry-After says";
-            return Err(Error::new(ErrorKind::Throttled, message).on(name).retry(Retry::After(Some(pause))));
-        }
         for mount in mounts {
             let (asked, selector) = (mount.named(name)?, Selector::Current);
             let spelled = Spelled { alias: &mount.alias, name: &asked, selector: &selector };
@@ -143,11 +90,8 @@ impl Resolver {
             if entry.secret.version.as_ref().is_none_or(|held| *held.id != *version) {
                 return Ok(Reported::Newer);
             }
-            if !inner.reports.is_first(inner.settings.report_pause, &mount.alias, &asked, version, now) {
-                return Ok(Reported::Recent);
-            }
-            entry.reported.store(true, std::sync::atomic::Ordering::Relaxed);
-            return Ok(Reported::Refetching);
+            let first = entry.report(now, inner.settings.report_pause);
+            return Ok(if first { Reported::Refetching } else { Reported::Recent });
         }
         Ok(Reported::NotHeld)
     }

@@ -30,7 +30,7 @@ async fn a_reported_version_is_fetched_when_it_is_read_next_and_by_one_of_its_re
     assert!(records.iter().any(|record| record.action == "report-stale" && &*record.principal == "app"));
 }
 
-/// A report can be wrong, or a lie. Break: remember no versions in `Reports::is_first`.
+/// A report can be wrong, or a lie. Break: leave `last_report` out of `Resolver::entry`.
 #[tokio::test]
 async fn a_version_is_asked_for_once_in_half_a_minute_whoever_reports_it() {
     let backend = Versions::of(&[("db", 1)]).backend();
@@ -45,19 +45,6 @@ async fn a_version_is_asked_for_once_in_half_a_minute_whoever_reports_it() {
         assert_eq!(backend.calls(), 1 + round);
         world.clock.advance(30 * SECOND);
     }
-}
-
-/// Break: leave out `Reports::wait`.
-#[tokio::test]
-async fn a_caller_has_so_many_reports_and_others_have_their_own() {
-    let backend = Versions::of(&[("db", 1)]).backend();
-    let world = Build::over(&backend).build();
-    let outcomes: Vec<_> = (0..20).map(|_| report(&world, "app", "db", "1")).collect();
-    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 10);
-    assert_eq!(kind(&outcomes[19]), ErrorKind::Throttled);
-    assert_eq!(report(&world, "another", "db", "1").unwrap(), Reported::NotHeld);
-    world.clock.advance(SECOND);
-    assert!(report(&world, "app", "db", "1").is_ok());
 }
 
 /// Break: look at the lease after the version in `reported`.
