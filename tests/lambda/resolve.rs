@@ -1,6 +1,6 @@
 //! The endpoint as a function: asked through a function URL, an HTTP API and a REST API, under AWS's own emulator.
 
-use lockstep_stories::{Upstream, until};
+use lockstep_stories::{Collector, Upstream, until};
 use lockstep_testkit::fake::Action;
 use lockstep_testkit::{require, servers};
 use serde_json::{Value, json};
@@ -72,6 +72,30 @@ fn resolve_answers_all_three_fronts_and_refuses_who_shows_no_token() {
     let reads: Vec<_> = reads.iter().filter(|line| line["action"] == "get" && line["outcome"] == "released").collect();
     assert!(reads.iter().all(|line| line["peer"] == "192.0.2.3"), "{reads:?}");
     assert!(!reads.is_empty(), "{log}");
+}
+
+/// The process is frozen after an invocation, so its spans are sent before that; and who takes none holds up no answer.
+///
+/// Break: leave `send_spans` out of `Function::rest`, or send without a limit.
+#[test]
+fn resolve_sends_its_spans_at_the_end_of_an_invocation_and_no_answer_waits_for_it() {
+    let (emulator, collector) = (require!(servers::lambda_emulator()), require!(Collector::start()));
+    let url = collector.url();
+    let function = Function::deploy(&emulator, &with(CONFIG, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]));
+    let get = || function.ask(Front::Url, Asked::get("/api/v1/secrets/db/creds", TOKEN)).0;
+    assert_eq!(get(), 200);
+    // Nothing invokes it again.
+    let names = |spans: &[Value]| spans.iter().map(|span| span["name"].to_string()).collect::<Vec<_>>();
+    let spans = until("the spans", || Some(collector.spans()).filter(|spans| !spans.is_empty()));
+    assert_eq!(names(&spans), ["\"mock get\"", "\"secrets.get\"", "\"GET /api/v1/secrets/{name}\""]);
+    assert!(spans[2]["parent"] == "" && spans[0]["parent"] == spans[1]["span"]);
+
+    collector.script(&json!(["hang"]));
+    assert_eq!((get(), get()), (200, 200));
+    collector.script(&json!([200]));
+    assert_eq!(get(), 200);
+    // What was not taken waits for the next invocation.
+    until("all spans", || (collector.spans().len() >= 3 + 3 * 2).then_some(()));
 }
 
 /// Break: answer an event of another kind as if it were empty.

@@ -10,8 +10,9 @@ mod logins;
 use std::process::{Child, Command, Stdio};
 
 use lockstep_api::{Methods, Row, Spelling, TABLE, Where};
-use lockstep_stories::{Connection, Lockstep, Running, TOKEN, binary, until};
+use lockstep_stories::{Collector, Connection, Lockstep, Running, TOKEN, binary, until};
 use lockstep_testkit::fake::Action;
+use lockstep_testkit::require;
 use serde_json::{Value, json};
 
 use self::behind::{Backend, backends};
@@ -160,7 +161,8 @@ fn script(backend: &Backend, actions: &[(&'static str, Action)]) {
     }
 }
 
-fn walk_with(backend: &Backend, level: &str) {
+/// `collector` is where its spans go: they are searched when everybody has ended.
+fn walk_with(backend: &Backend, level: &str, collector: &str) {
     let mut said = Said::default();
     let (format, ttl) = (if level == "debug" { "json" } else { "text" }, if level == "info" { "5m" } else { "0s" });
     let alias = backend.alias;
@@ -182,12 +184,17 @@ sink = {{ file = "{}" }}
 hits = "full"
 [freshness]
 journal = "memory://"
+[telemetry]
+endpoint = "{}"
+service_name = "{}"
 [aws]
 secrets_manager = "{alias}"
 parameter_store = "{alias}"
 parameter_store_encrypted = "{alias}"
 {}"#,
         audit.display(),
+        collector,
+        backend.name,
         backend.config,
     );
     let home = Lockstep::new(config.as_str(), &backend.variables());
@@ -269,66 +276,89 @@ fn nothing_of(backend: &Backend, said: &Said) {
     said.holds_nowhere(&shown);
 }
 
-fn walk_through(backends: Vec<Backend>, level: &str) {
+fn walk_through(backends: &[Backend], level: &str) {
+    let collector = require!(Collector::start());
+    let url = collector.url();
     std::thread::scope(|scope| {
         for backend in backends {
-            scope.spawn(move || walk_with(&backend, level));
+            let url = &url;
+            scope.spawn(move || walk_with(backend, level, url));
         }
     });
+    search_spans(&collector, backends);
+}
+
+/// Nothing that was sent to the collector holds a value, what anybody logs in with, or a name.
+fn search_spans(collector: &Collector, backends: &[Backend]) {
+    let raw = collector.raw();
+    // A character for each byte, as the search has it.
+    let text: String = raw.iter().map(|byte| char::from(*byte)).collect();
+    for backend in backends {
+        assert!(text.contains(backend.name), "{}: there are no spans to search", backend.name);
+        assert!(!text.contains(backend.secret), "{}: a span names the secret", backend.name);
+    }
+    let mut said = Said::default();
+    said.add("the spans", raw);
+    let mut secrets = vec![CANARY, TOKEN, KEY, SESSION, VAULT_TOKEN];
+    secrets.extend(backends.iter().flat_map(|backend| &backend.credentials).map(String::as_str));
+    said.holds_none_of(&secrets);
+    for backend in backends {
+        said.holds_nowhere(&backend.shown());
+    }
 }
 
 /// Break: print a value, a token or an upstream's body anywhere; or add a route to the table without an arm here.
 #[test]
 fn m1_o6_no_value_and_no_token_is_said_anywhere_at_level_info() {
-    walk_through(backends(), "info");
+    walk_through(&backends(), "info");
 }
 
 /// Break: the same, in an event of that level.
 #[test]
 fn m1_o6_no_value_and_no_token_is_said_anywhere_at_level_debug() {
-    walk_through(backends(), "debug");
+    walk_through(&backends(), "debug");
 }
 
 /// Break: the same, in an event of that level.
 #[test]
 fn m1_o6_no_value_and_no_token_is_said_anywhere_at_level_trace() {
-    walk_through(backends(), "trace");
+    walk_through(&backends(), "trace");
 }
 
 /// Break: print a credential, a token that was given for it, or a text of who gives them.
 #[test]
 fn m1_no_value_and_no_login_of_a_cloud_or_another_endpoint_is_said_at_level_info() {
-    walk_through(logins::clouds(), "info");
+    walk_through(&logins::clouds(), "info");
 }
 
 /// Break: the same, in an event of that level.
 #[test]
 fn m1_no_value_and_no_login_of_a_cloud_or_another_endpoint_is_said_at_level_debug() {
-    walk_through(logins::clouds(), "debug");
+    walk_through(&logins::clouds(), "debug");
 }
 
 /// Break: the same, in an event of that level.
 #[test]
 fn m1_no_value_and_no_login_of_a_cloud_or_another_endpoint_is_said_at_level_trace() {
-    walk_through(logins::clouds(), "trace");
+    walk_through(&logins::clouds(), "trace");
 }
 
 /// Break: print what a login of Vault shows or gets, or what was wrapped.
 #[test]
 fn m1_no_credential_of_any_login_of_vault_is_said_at_level_info() {
-    walk_through(logins::vault_logins(), "info");
+    walk_through(&logins::vault_logins(), "info");
 }
 
 /// Break: the same, in an event of that level.
 #[test]
 fn m1_no_credential_of_any_login_of_vault_is_said_at_level_debug() {
-    walk_through(logins::vault_logins(), "debug");
+    walk_through(&logins::vault_logins(), "debug");
 }
 
 /// Break: the same, in an event of that level.
 #[test]
 fn m1_no_credential_of_any_login_of_vault_is_said_at_level_trace() {
-    walk_through(logins::vault_logins(), "trace");
+    walk_through(&logins::vault_logins(), "trace");
 }
 
 /// A wrapping token is opened once, so each way to fail has a process of its own.

@@ -4,17 +4,19 @@
 //! [`LAYERS`] names the layers as the table in `config`'s settings does, and [`KEYS`] says to which one each key belongs:
 //! a layer without a proof and a key without a layer both fail.
 
-use lockstep_stories::{Connection, Lockstep, Response, Running, TOKEN, Upstream, until};
+use lockstep_stories::{Collector, Connection, Lockstep, Response, Running, TOKEN, Upstream, until};
 use lockstep_testkit::Gate;
 use lockstep_testkit::fake::Action;
+use lockstep_testkit::require;
 
 use crate::backends::{BARE, VAULT_LOGIN, vault, vault_token, vault_value};
 
 /// Each layer, as `config` calls it, and the tests that show it.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("audit", &["audit_writes_a_record_of_each_access"]),
     ("metrics", &["metrics_count_accesses_and_every_attempt"]),
     ("trace", &["trace_is_taken_over_into_the_log"]),
+    ("spans", &["spans_are_sent_to_a_collector"]),
     ("plan", &["plan_takes_a_name_to_the_providers_of_its_route"]),
     ("authorize", &["authorize_refuses_before_any_call"]),
     ("freshness", &["freshness_ends_a_changed_value_before_its_ttl"]),
@@ -33,10 +35,11 @@ const LAYERS: [(&str, &[&str]); 15] = [
 ];
 
 /// The layer of each key. A key that ends in `.` stands for all under it.
-const KEYS: [(&str, &str); 22] = [
+const KEYS: [(&str, &str); 23] = [
     ("audit.", "audit"),
     ("metrics.", "metrics"),
     ("trace.", "trace"),
+    ("telemetry.", "spans"),
     ("routes", "plan"),
     ("auth.", "authorize"),
     ("freshness.", "freshness"),
@@ -186,6 +189,24 @@ fn trace_is_taken_over_into_the_log() {
         let said = running.stop().stderr;
         assert!(said.contains("a provider refused"), "{said}");
         assert_eq!(said.contains(TRACE), enabled, "{said}");
+    }
+}
+
+/// Break: drop `request_span` in `Api::at_once_at`, or the check of `telemetry.enabled` in `Config::telemetry`.
+#[test]
+fn spans_are_sent_to_a_collector() {
+    let collector = require!(Collector::start());
+    for enabled in [true, false] {
+        let before = collector.spans().len();
+        let vault = upstream([vault_value("x")]);
+        let telemetry = format!("[telemetry]\nendpoint = \"{}\"\nenabled = {enabled}\n", collector.url());
+        let running = serve(&vault, "", &telemetry);
+        assert_eq!((running.value(VALUE), running.get(SECRET).status), ("x".to_owned(), 200));
+        let said = running.get("/metrics").text();
+        assert_eq!(said.contains("lockstep_spans_total"), enabled, "{said}");
+        running.stop();
+        // Two requests, two reads, one call; and the request for the numbers.
+        assert_eq!(collector.spans().len() - before, if enabled { 6 } else { 0 });
     }
 }
 

@@ -37,5 +37,6 @@ mod rotation;
 mod simulation;
 mod systemd;
 mod tls;
+mod traces;
 mod unix_socket;
 mod vault_surface;

@@ -9,7 +9,7 @@ use lockstep_testkit::servers::{self, free_port};
 use serde_json::{Value, json};
 
 const CONFIG: &str = "[providers.f]\ntype = \"file\"\npath = \"s.json\"\n[audit]\nsink = \"none\"\n\
-                      [freshness]\njournal = \"memory\"\n";
+                      [freshness]\njournal = \"memory\"\n[telemetry]\nendpoint = \"http://127.0.0.1:9\"\n";
 
 /// A process that ends with its test.
 struct Ending(Child);

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it should be")]
 
 mod clouds;
+mod collector;
 mod counting;
 mod http;
 mod lockstep;
@@ -16,6 +17,7 @@ mod world;
 use std::time::Duration;
 
 pub use self::clouds::{KEY_FILE, azure, gcp};
+pub use self::collector::Collector;
 pub use self::counting::CountingProxy;
 pub use self::http::{Connection, Response};
 pub use self::lockstep::{Lockstep, Output, Running, TOKEN, binary};

@@ -24,8 +24,9 @@ use crate::health::Readiness;
 use crate::native::Tags;
 use crate::parts::{ApiLimits, ApiParts, AwsSurface};
 use crate::refusal::Refusal;
-use crate::request_id::{self, RequestIds, trace};
-use crate::routes::{Door, Methods, Row, Spelling, TABLE, Where, find, speaks_text};
+use crate::request_id::{self, RequestIds};
+use crate::request_span::{Begun, RequestSpan};
+use crate::routes::{Door, Methods, Row, Where, check_prefix, find, speaks_text};
 use crate::target::{BadTarget, Target};
 use crate::{PrometheusMetrics, aws, health, native, problem};
 
@@ -40,6 +41,8 @@ pub struct Api {
     spawn: Arc<dyn Spawn>,
     metrics: Option<Arc<PrometheusMetrics>>,
     trace: bool,
+    #[cfg(feature = "spans")]
+    tracer: Option<Arc<lockstep_core::Tracer>>,
     guard: Guard,
     ids: RequestIds,
     tags: Tags,
@@ -84,18 +87,6 @@ impl Entered<'_> {
 /// What ends a request whose head was looked at, and who had asked, if that was known.
 type Turned = (Refusal, Option<Principal>);
 
-impl Exchange<'_> {
-    /// The call that goes on to the resolver.
-    pub(crate) fn call(&self, api: &Api) -> Call {
-        let mut call = Call::new(api.clock.clone(), api.spawn.clone(), self.id.clone(), api.limits.request_time);
-        call.hops = self.hops.clone();
-        if api.trace {
-            call.trace = trace(self.head.trace.one());
-        }
-        call
-    }
-}
-
 impl Api {
     /// Assembles the surface.
     ///
@@ -114,6 +105,8 @@ impl Api {
             spawn: parts.spawn,
             metrics: parts.metrics,
             trace: parts.trace,
+            #[cfg(feature = "spans")]
+            tracer: None,
             guard: Guard {
                 local: parts.local,
                 token_headers: parts.token_headers,
@@ -146,6 +139,10 @@ impl Api {
         &self.crowd
     }
 
+    pub(crate) fn spawn(&self) -> &Arc<dyn Spawn> {
+        &self.spawn
+    }
+
     pub(crate) fn limits(&self) -> &ApiLimits {
         &self.limits
     }
@@ -173,6 +170,23 @@ impl Api {
         }
     }
 
+    /// The same with spans of its requests.
+    #[cfg(feature = "spans")]
+    #[must_use]
+    pub fn with_tracer(self, tracer: Arc<lockstep_core::Tracer>) -> Self {
+        Self { tracer: Some(tracer), ..self }
+    }
+
+    #[cfg(feature = "spans")]
+    pub(crate) fn tracer(&self) -> Option<&Arc<lockstep_core::Tracer>> {
+        self.tracer.as_ref()
+    }
+
+    /// Whether a caller's trace is taken over.
+    pub(crate) fn takes_traces_over(&self) -> bool {
+        self.trace
+    }
+
     /// The same with something behind a listener for Vault's clients: [`Api::vault_door`] is what stands there.
     #[cfg(feature = "vault-surface")]
     #[must_use]
@@ -195,6 +209,7 @@ impl Api {
         let (parts, body) = request.into_parts();
         let head = self.guard.read(&parts);
         let id = self.ids.of(head.request_id.one());
+        let span = self.request_span(&head, Begun::Certainly);
         let admitted = match self.enter(door, peer, &parts, &head, Count::Now) {
             Ok(entered) => {
                 let who = match self.login_at_once(peer, &head, &entered) {
@@ -206,17 +221,21 @@ impl Api {
             Err(refusal) => Err((refusal, None)),
         };
         let exchange = match admitted {
-            Ok(admitted) => Exchange::new(admitted, head, id, body),
-            Err(turned) => return self.refused(door, &turned, peer, &parts, &id),
+            Ok(admitted) => Exchange::new(admitted, head, id, body, span),
+            Err(turned) => return self.refused(door, &turned, peer, &parts, &id, span),
         };
         let id = &exchange.id;
         // What everybody may have needs no place, so that a full house still says that it lives.
         let Some(_place) = self.crowd.place(exchange.row.token) else {
-            return self.refused(door, &(Refusal::Overloaded, Some(exchange.who.clone())), peer, &parts, id);
+            let turned = (Refusal::Overloaded, Some(exchange.who.clone()));
+            return self.refused(door, &turned, peer, &parts, id, exchange.span);
         };
         match self.handle(&exchange).await {
-            Ok(response) => self.dress(door, response, &parts, id),
-            Err(Stop::Refused(refusal)) => self.refused(door, &(refusal, Some(exchange.who.clone())), peer, &parts, id),
+            Ok(response) => self.dress(door, response, &parts, id, exchange.span),
+            Err(Stop::Refused(refusal)) => {
+                let turned = (refusal, Some(exchange.who.clone()));
+                self.refused(door, &turned, peer, &parts, id, exchange.span)
+            }
             Err(Stop::Failed(error)) => {
                 let error = self.told(error);
                 let response = match door {
@@ -224,7 +243,7 @@ impl Api {
                     #[cfg(feature = "vault-surface")]
                     Door::Vault => crate::vault::failed(&error),
                 };
-                self.dress(door, response, &parts, id)
+                self.dress(door, response, &parts, id, exchange.span)
             }
         }
     }
@@ -251,7 +270,7 @@ impl Api {
             (Where::Live, _) => Ok(health::live()),
             (Where::Ready, _) => Ok(health::ready(self, exchange).await),
             (Where::Metrics, _) => match &self.metrics {
-                Some(metrics) => Ok(health::metrics(metrics, &self.resolver)),
+                Some(metrics) => Ok(health::metrics(self, metrics)),
                 None => Err(Refusal::Route.into()),
             },
             #[cfg(feature = "openapi")]
@@ -395,6 +414,7 @@ impl Api {
         peer: &Peer,
         parts: &Parts,
         id: &RequestId,
+        span: RequestSpan,
     ) -> Response<Bytes> {
         if let Some(metrics) = &self.metrics {
             metrics.refused(refusal.code());
@@ -423,7 +443,7 @@ impl Api {
             _ if self.in_text(parts) => refusal.text_response(),
             _ => refusal.problem_response(id),
         };
-        self.dress(door, response, parts, id)
+        self.dress(door, response, parts, id, span)
     }
 
     /// What a caller is told of a failure. Where what is denied is hidden, that and what is not there are one answer, whatever
@@ -445,8 +465,15 @@ impl Api {
         self.hide_denied && error.kind() == ErrorKind::Denied && error.provider().is_none()
     }
 
-    /// What every answer has: the request id, where the surface has one, and no body on HEAD.
-    fn dress(&self, door: Door, mut response: Response<Bytes>, parts: &Parts, id: &RequestId) -> Response<Bytes> {
+    /// What every answer has: the request id, where the surface has one, and no body on HEAD. Its span ends here.
+    fn dress(
+        &self,
+        door: Door,
+        mut response: Response<Bytes>,
+        parts: &Parts,
+        id: &RequestId,
+        span: RequestSpan,
+    ) -> Response<Bytes> {
         let in_text = door == Door::Main && self.in_text(parts);
         if (matches!(id, RequestId::Given(_)) || !in_text)
             && let Some(value) = request_id::header(id)
@@ -458,6 +485,7 @@ impl Api {
             response.headers_mut().insert(CONTENT_LENGTH, length);
             *response.body_mut() = Bytes::new();
         }
+        span.ended(&parts.method, response.status());
         response
     }
 
@@ -466,6 +494,7 @@ impl Api {
     pub(crate) fn at_once_at(&self, door: Door, peer: &Peer, parts: &Parts) -> Option<Response<Bytes>> {
         let head = self.guard.read(parts);
         let id = self.ids.of(head.request_id.one());
+        let span = self.request_span(&head, Begun::Perhaps);
         let admitted = match self.enter(door, peer, parts, &head, Count::Later) {
             // A login that has to wait is let in: its turn is in `call`.
             Ok(entered) => {
@@ -478,16 +507,16 @@ impl Api {
             Ok(admitted) => admitted,
             Err(turned) => {
                 self.crowd.count(peer, turned.1.as_ref(), &*self.clock);
-                return Some(self.refused(door, &turned, peer, parts, &id));
+                return Some(self.refused(door, &turned, peer, parts, &id, span));
             }
         };
         if head.body {
             return None;
         }
-        let exchange = Exchange::new(admitted, head, id, Bytes::new());
+        let exchange = Exchange::new(admitted, head, id, Bytes::new(), span);
         let response = self.handle_at_once(&exchange)?;
         self.crowd.count(peer, Some(&exchange.who), &*self.clock);
-        Some(self.dress(door, response, parts, &exchange.id))
+        Some(self.dress(door, response, parts, &exchange.id, exchange.span))
     }
 }
 
@@ -512,33 +541,4 @@ fn instance(random: &dyn Random) -> String {
     let mut id = [0; 8];
     random.fill(&mut id);
     format!("{:016x}", u64::from_le_bytes(id))
-}
-
-fn check_prefix(prefix: &str) -> Result<()> {
-    let covers = |row: &Row| match row.path {
-        Spelling::Exact(path) | Spelling::Rest(path) => path.starts_with(prefix) || prefix.starts_with("/api/"),
-        Spelling::Prefix => false,
-    };
-    if prefix.len() > 2 && prefix.starts_with('/') && prefix.ends_with('/') && !TABLE.iter().any(covers) {
-        return Ok(());
-    }
-    let message = "path_prefix must begin and end with `/` and cover no other route; write `/v1/`";
-    Err(Error::new(ErrorKind::Config, message))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_covers_no_other_route() {
-        for good in ["/v1/", "/secrets/", "/a/b/"] {
-            assert!(check_prefix(good).is_ok(), "{good}");
-        }
-        for bad in
-            ["", "/", "//", "v1/", "/v1", "/api/", "/api/v1/", "/api/v1/secrets/x/", "/secretsmanager/", "/health/"]
-        {
-            assert!(check_prefix(bad).is_err(), "{bad}");
-        }
-    }
 }

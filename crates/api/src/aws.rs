@@ -58,7 +58,7 @@ pub(crate) async fn answer(api: &Api, surface: &AwsSurface, exchange: &Exchange<
 /// Answers from the cache; `None` when that can't be done without waiting.
 pub(crate) fn answer_at_once(api: &Api, surface: &AwsSurface, exchange: &Exchange<'_>) -> Option<Response<Bytes>> {
     let (ask, service) = ask(surface, exchange).ok()?;
-    let answer = api.resolver().get_at_once(&exchange.id, &exchange.who, &ask, || exchange.call(api))?;
+    let answer = exchange.get_at_once(api, &ask)?;
     Some(release(&answer, service))
 }
 

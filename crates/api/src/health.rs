@@ -9,8 +9,6 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
-use lockstep_core::Resolver;
-
 use crate::PrometheusMetrics;
 use crate::api::{Api, Exchange};
 
@@ -77,7 +75,8 @@ async fn count(api: &Api, exchange: &Exchange<'_>) -> Option<Count> {
 }
 
 /// The numbers, in the text format that Prometheus reads (0.0.4).
-pub(crate) fn metrics(metrics: &PrometheusMetrics, resolver: &Resolver) -> Response<Bytes> {
+pub(crate) fn metrics(api: &Api, metrics: &PrometheusMetrics) -> Response<Bytes> {
+    let resolver = api.resolver();
     let mut text = metrics.render();
     let name = "lockstep_audit_lost_total";
     // Writing to a String can't fail.
@@ -91,10 +90,28 @@ pub(crate) fn metrics(metrics: &PrometheusMetrics, resolver: &Resolver) -> Respo
         let help = "How long ago the journal was last read: what is served may lack what was written to it since.";
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {}", age.as_secs_f64());
     }
+    #[cfg(feature = "spans")]
+    if let Some(tracer) = api.tracer() {
+        write_spans(&mut text, tracer.counts());
+    }
     let mut response = answer(StatusCode::OK, Bytes::from(text));
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, text);
     response
+}
+
+/// What became of the spans.
+#[cfg(feature = "spans")]
+fn write_spans(text: &mut String, counts: lockstep_core::SpanCounts) {
+    let name = "lockstep_spans_total";
+    let _ = writeln!(text, "# HELP {name} Spans that were taken, and what became of them.\n# TYPE {name} counter");
+    for (outcome, count) in [("exported", counts.exported), ("dropped", counts.dropped), ("rejected", counts.rejected)]
+    {
+        let _ = writeln!(text, "{name}{{outcome=\"{outcome}\"}} {count}");
+    }
+    let name = "lockstep_spans_waiting";
+    let help = "Spans that wait for the collector.";
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {}", counts.waiting);
 }
 
 fn answer(status: StatusCode, body: Bytes) -> Response<Bytes> {

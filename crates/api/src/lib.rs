@@ -28,6 +28,7 @@ mod query;
 mod quota;
 mod refusal;
 mod request_id;
+mod request_span;
 mod routes;
 mod target;
 #[cfg(feature = "vault-surface")]

@@ -1,9 +1,10 @@
 //! The route table: every path that this crate answers, with its methods, and whether it needs the token and gives out
 //! values. Tests walk it; a route that is not here does not exist.
 //!
-//! Nothing is decided here but which row a path belongs to.
+//! Nothing is decided here but which row a path belongs to, and which prefix the path style may have.
 
 use http::Method;
+use lockstep_core::{Error, ErrorKind, Result};
 
 /// What a row answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -217,9 +218,37 @@ pub(crate) fn speaks_text(raw_path: &str) -> bool {
     !["/api/", "/health/", "/metrics", "/openapi.json"].iter().any(|native| raw_path.starts_with(native))
 }
 
+/// Whether the path style may have this prefix.
+///
+/// # Errors
+/// `Config` when it does not begin and end with `/`, or covers another route.
+pub(crate) fn check_prefix(prefix: &str) -> Result<()> {
+    let covers = |row: &Row| match row.path {
+        Spelling::Exact(path) | Spelling::Rest(path) => path.starts_with(prefix) || prefix.starts_with("/api/"),
+        Spelling::Prefix => false,
+    };
+    if prefix.len() > 2 && prefix.starts_with('/') && prefix.ends_with('/') && !TABLE.iter().any(covers) {
+        return Ok(());
+    }
+    let message = "path_prefix must begin and end with `/` and cover no other route; write `/v1/`";
+    Err(Error::new(ErrorKind::Config, message))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_covers_no_other_route() {
+        for good in ["/v1/", "/secrets/", "/a/b/"] {
+            assert!(check_prefix(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["", "/", "//", "v1/", "/v1", "/api/", "/api/v1/", "/api/v1/secrets/x/", "/secretsmanager/", "/health/"]
+        {
+            assert!(check_prefix(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_path_finds_its_row_and_its_rest() {

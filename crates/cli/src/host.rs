@@ -1,4 +1,4 @@
-//! [`Host`]: the ports of this process, the configuration that it was given, and its audit.
+//! [`Host`]: the ports of this process, the configuration that it was given, its audit and its spans.
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use lockstep_config::settings::LogFormat;
 use lockstep_config::{Config, Ports, Sources};
-use lockstep_core::Call;
-use lockstep_host::{Audit, Console, is_there};
+use lockstep_core::{Call, Tracer};
+use lockstep_host::{Audit, Console, Telemetry, is_there};
 use lockstep_native::{LogLevel, ProcessEnv};
 
 use crate::arguments::Everywhere;
@@ -21,11 +21,12 @@ const DEFAULT_FILE: &str = "lockstep.toml";
 pub(crate) struct Host {
     pub(crate) ports: lockstep_host::Host,
     audit: OnceLock<Arc<Audit>>,
+    telemetry: OnceLock<Telemetry>,
 }
 
 impl Host {
     pub(crate) fn new(runtime: tokio::runtime::Handle) -> Self {
-        Self { ports: lockstep_host::Host::new(runtime), audit: OnceLock::new() }
+        Self { ports: lockstep_host::Host::new(runtime), audit: OnceLock::new(), telemetry: OnceLock::new() }
     }
 
     /// The configuration: the file that is named, the text in a variable, `./lockstep.toml`, or none.
@@ -46,6 +47,28 @@ impl Host {
         // A process has one configuration, and so one audit.
         let audit = self.audit.get_or_init(|| audit);
         Ok(self.ports.ports(Arc::clone(audit) as _))
+    }
+
+    /// What begins the spans of requests, if there is a collector to send them to.
+    pub(crate) fn tracer(&self, config: &Config) -> Result<Option<Arc<Tracer>>, Failure> {
+        let opened = self.ports.telemetry(config)?;
+        // A process has one configuration, and so one collector.
+        Ok(opened.map(|telemetry| self.telemetry.get_or_init(|| telemetry).tracer()))
+    }
+
+    /// Sends spans away, for as long as it is polled.
+    pub(crate) async fn deliver_spans(&self) {
+        match self.telemetry.get() {
+            Some(telemetry) => telemetry.run().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Sends away the spans that are still to be sent, for this long at most.
+    pub(crate) async fn end_spans(&self, limit: Duration) {
+        if let Some(telemetry) = self.telemetry.get() {
+            telemetry.flush(limit).await;
+        }
     }
 
     /// Sends audit records away, for as long as it is polled.

@@ -22,8 +22,8 @@ use self::failure::Failure;
 use self::host::Host;
 use self::output::Output;
 
-/// How long the last audit records may take to be sent away.
-const LAST_AUDIT: Duration = Duration::from_secs(5);
+/// How long the last audit records and, at the same time, the last spans may take to be sent away.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let hardened = lockstep_native::harden();
@@ -49,7 +49,7 @@ fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
     let host = Host::new(runtime.handle().clone());
     runtime.block_on(async {
         let ended = commands::run(arguments, &host, output).await;
-        host.end_audit(LAST_AUDIT).await;
+        tokio::join!(host.end_audit(LAST_WORDS), host.end_spans(LAST_WORDS));
         ended
     })
 }

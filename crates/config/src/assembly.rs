@@ -11,6 +11,8 @@ mod events;
 mod metric_lines;
 mod policies;
 mod providers;
+#[cfg(feature = "otlp")]
+mod telemetry;
 #[cfg(feature = "vault-surface")]
 mod vault_surface;
 mod watch;
@@ -29,6 +31,8 @@ use lockstep_core::{
 
 pub use self::audit::DeliveryPorts;
 pub use self::endpoint::{Endpoint, Front};
+#[cfg(feature = "otlp")]
+pub use self::telemetry::{Telemetry, TelemetryHeaders};
 pub use self::watch::Watch;
 use crate::config::Config;
 use crate::problem::Problems;
@@ -73,10 +77,13 @@ pub struct Assembly {
     pub metrics: Option<Arc<PrometheusMetrics>>,
     /// The journal, if there is one.
     #[cfg(feature = "events")]
-    pub(crate) journal: Option<Arc<dyn Journal>>,
+    pub journal: Option<Arc<dyn Journal>>,
     /// Whose secrets are read.
     #[cfg(feature = "events")]
-    pub(crate) scopes: Vec<lockstep_core::Scope>,
+    pub scopes: Vec<lockstep_core::Scope>,
+    /// What begins the spans of requests: the host puts it in before it builds the endpoint.
+    #[cfg(feature = "otlp")]
+    pub tracer: Option<Arc<lockstep_core::Tracer>>,
     /// What tells of changes, if there is a journal to tell it.
     pub watch: Option<Watch>,
     /// What to read at start.
@@ -127,6 +134,8 @@ impl Config {
             journal,
             #[cfg(feature = "events")]
             scopes,
+            #[cfg(feature = "otlp")]
+            tracer: None,
             watch,
             prefetch: settings.prefetch.iter().map(|reference| reference.parsed.clone()).collect(),
             audit_flush: settings.audit.flush.get(),
@@ -230,6 +239,10 @@ impl Config {
                 }
                 _ => {}
             }
+        }
+        #[cfg(feature = "otlp")]
+        if settings.telemetry.insecure {
+            warnings.push("the collector of spans is told to be insecure (`telemetry.insecure`)".to_owned());
         }
         if settings.providers.len() > 1 && settings.routes.is_empty() {
             warnings.push("there are several providers and no routes: only `alias://name` finds a secret".to_owned());

@@ -4,12 +4,16 @@ mod address;
 mod aws;
 #[cfg(feature = "callers")]
 mod callers;
+#[cfg(feature = "otlp")]
+mod telemetry;
 mod vault;
 #[cfg(feature = "vault-surface")]
 mod vault_surface;
 
 use std::time::Duration;
 
+#[cfg(feature = "otlp")]
+pub(crate) use self::{address::check as address, telemetry::header as telemetry_header};
 use lockstep_core::{Context, ErrorKind, Template, Ttl};
 
 use crate::problem::Problem;
@@ -37,6 +41,8 @@ pub(crate) fn check(settings: &Settings, tree: &Node, aliases: &[String], proble
     checks.vault_surface(settings, aliases);
     #[cfg(feature = "callers")]
     checks.callers(settings);
+    #[cfg(feature = "otlp")]
+    checks.telemetry(&settings.telemetry);
     checks.routes(settings, aliases);
     for (alias, provider) in &settings.providers {
         checks.provider(&format!("providers.{}", alias.0), provider);

@@ -89,7 +89,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
             Value::Text(text) | Value::Variable(text) => visitor.visit_str(text),
             Value::Number(text) => match text.replace('_', "").parse::<u64>() {
                 Ok(number) => visitor.visit_u64(number),
-                // Out of range, negative or a fraction: no setting is one, its type says what to write.
+                // Out of range, negative or a fraction: its type says what to write.
                 Err(_) => visitor.visit_f64(f64::NAN),
             },
             Value::Bool(flag) => visitor.visit_bool(*flag),
@@ -118,6 +118,15 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.number(visitor)
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match &self.node.value {
+            Value::Number(text) | Value::Variable(text) => {
+                visitor.visit_f64(text.replace('_', "").parse().unwrap_or(f64::NAN))
+            }
+            _ => Err(self.wrong(&visitor)),
+        }
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -202,7 +211,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 i128 u8 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
+        i8 i16 i32 i64 i128 u8 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct
     }
 }
 

@@ -25,6 +25,8 @@ mod units;
 mod tests;
 
 pub use self::assembly::{Assembly, DeliveryPorts, Endpoint, Front, Ports, TokenOrigin, Watch};
+#[cfg(feature = "otlp")]
+pub use self::assembly::{Telemetry, TelemetryHeaders};
 pub use self::config::{Config, Document, Format};
 pub use self::environment::Sources;
 pub use self::place::Place;

@@ -8,6 +8,7 @@
 //! | audit | `audit.sink = "none"` |
 //! | metrics | `metrics.enabled = false` |
 //! | trace | `trace.enabled = false` |
+//! | spans | no `telemetry.endpoint` and no variable that names one, which is the default, or `telemetry.enabled = false` |
 //! | plan | no `[[routes]]` |
 //! | authorize | `auth.allow = ["**"]` and no policies, which is the default |
 //! | freshness | no `freshness.journal`, which is the default |
@@ -30,6 +31,8 @@ mod host;
 mod provider;
 mod reach;
 mod route;
+#[cfg(feature = "otlp")]
+mod telemetry;
 mod upstream;
 #[cfg(feature = "vault-surface")]
 mod vault_surface;
@@ -64,6 +67,8 @@ pub use self::provider::{
 };
 pub use self::reach::{Context, Only, Tag, Word};
 pub use self::route::Route;
+#[cfg(feature = "otlp")]
+pub use self::telemetry::{Ratio, Telemetry};
 pub use self::upstream::{Tls, Upstream};
 #[cfg(feature = "vault-surface")]
 pub use self::vault_surface::{VaultSurface, VaultSurfaceMount};
@@ -107,6 +112,9 @@ pub struct Settings {
     pub log: Log,
     /// Metrics.
     pub metrics: Metrics,
-    /// Traces.
+    /// Traces of callers.
     pub trace: Trace,
+    /// Spans, and the collector that they are sent to.
+    #[cfg(feature = "otlp")]
+    pub telemetry: Telemetry,
 }

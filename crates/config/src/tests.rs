@@ -3,6 +3,8 @@
 mod aws;
 mod reach;
 mod simulation;
+#[cfg(feature = "otlp")]
+mod telemetry;
 mod variables;
 #[cfg(feature = "vault-surface")]
 mod vault_surface;

@@ -31,6 +31,9 @@ pub struct Call {
     request_id: RequestId,
     /// The trace that the call belongs to.
     pub trace: TraceParent,
+    /// Begins the spans below that; none when the trace is not taken.
+    #[cfg(feature = "spans")]
+    pub(crate) traced: Option<crate::span::Traced>,
     /// The cursor that a cache further on must have applied before it answers from what it holds.
     pub min_cursor: Option<Cursor>,
     /// The endpoints that it has come through.
@@ -51,6 +54,8 @@ impl Call {
             deadline,
             request_id: request_id.into(),
             trace: TraceParent::default(),
+            #[cfg(feature = "spans")]
+            traced: None,
             min_cursor: None,
             hops: Hops::default(),
             skip_caches: false,

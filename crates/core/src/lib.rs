@@ -39,6 +39,7 @@ mod scope;
 mod secret;
 mod selector;
 mod settings;
+mod span;
 mod structure;
 mod sync;
 mod target;
@@ -83,6 +84,8 @@ pub use self::selector::{MAX_SELECTOR_BYTES, Selector};
 pub use self::settings::{
     AuditHits, CacheSettings, Fallback, FreshnessSettings, OnOutage, Route, Ttl, UpstreamSettings, WhenFull,
 };
+#[cfg(feature = "spans")]
+pub use self::span::{OpenSpan, Sampling, Span, SpanCounts, SpanKind, SpanSink, SpanValue, Tracer, TracerParts};
 pub use self::structure::{Bound, Excess, MAX_DEPTH, MAX_MEMBERS, Structure};
 pub use self::template::{Context, Segment, Template};
 pub use self::time::{Clock, Moment, Timeline, UnixMillis};

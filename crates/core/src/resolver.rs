@@ -232,10 +232,14 @@ impl Resolver {
     /// # Errors
     /// `Denied` without a provider is this instance's own refusal; with one, it is the provider's.
     pub async fn get(&self, call: &Call, who: &Principal, ask: &Ask) -> Result<Answer> {
-        match self.get_at_once(call.request_id(), who, ask, || call.clone()) {
+        let span = call.access_span("secrets.get");
+        let call = span.of(call);
+        let result = match self.get_at_once(call.request_id(), who, ask, || call.clone()) {
             Some(answer) => Ok(answer),
             None => Box::pin(self.get_in_time(call, who, ask)).await,
-        }
+        };
+        span.answered(&result);
+        result
     }
 
     /// Reads one secret if nothing has to be waited for: every candidate is allowed, the journal (if there is one) was

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 pub(crate) use self::breaker::Breaker;
 use self::rate_limit::RateLimit;
 use self::retry::Retries;
+use crate::span::Attempts;
 use crate::{
     Alias, Call, Capabilities, Clock, Error, ErrorKind, Filter, Lease, Metadata, Meter, Operation, Page, Paged,
     Provider, Random, Result, Rotation, Scope, Secret, SecretName, Selector, UpstreamSettings, VersionInfo,
@@ -73,6 +74,7 @@ impl Upstream {
         attempt: impl Fn(Call) -> Attempt<'a, T> + Send + Sync,
     ) -> Result<T> {
         let started = call.clock().monotonic();
+        let attempts = Attempts::new();
         let admitted = self.breaker.admit();
         let was_admitted = admitted.is_ok();
         let result = match admitted {
@@ -87,7 +89,9 @@ impl Upstream {
                             timeout => call.within(timeout),
                         };
                         let sent = call.clock().monotonic();
-                        let result = limited.bounded(attempt(limited.clone())).await;
+                        let span = limited.attempt_span(operation, &self.alias, self.inner.scope(), &attempts);
+                        let result = limited.bounded(attempt(span.of(&limited).clone())).await;
+                        span.ended(&result);
                         let took = call.clock().monotonic().saturating_sub(sent);
                         self.meter.call(operation, outcome(&result), took);
                         result

@@ -1,4 +1,4 @@
-//! What every program of ours is on Linux: its ports, and where its audit goes.
+//! What every program of ours is on Linux: its ports, and where its audit and its spans go.
 //!
 //! The only library that sees both `config` and `native`. It knows no command, no event of Lambda and no listener: those
 //! are the programs' own.
@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+#[cfg(feature = "otlp")]
+mod telemetry;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use lockstep_native::{
 use tokio::runtime::Handle;
 
 pub use self::audit::{Audit, Console};
+#[cfg(feature = "otlp")]
+pub use self::telemetry::Telemetry;
 
 /// The ports of this process.
 #[derive(Clone)]
@@ -73,6 +77,15 @@ impl Host {
     /// `Config`: a file that can't be written, a key or an address that can't be used, or a sink that this program lacks.
     pub fn audit(&self, config: &Config, console: Console) -> Result<Audit, Error> {
         Audit::open(self, config, console)
+    }
+
+    /// Opens the way to the collector of spans, if there is one.
+    ///
+    /// # Errors
+    /// `Config`: what is wrong in `[telemetry]` or in OpenTelemetry's variables, and where.
+    #[cfg(feature = "otlp")]
+    pub fn telemetry(&self, config: &Config) -> Result<Option<Telemetry>, Error> {
+        Telemetry::open(self, config)
     }
 
     /// A call of this process's own.

@@ -16,6 +16,8 @@ mod files;
 mod harden;
 mod listener;
 mod log;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod random;
 mod sign;
 mod signal;
@@ -34,6 +36,8 @@ pub use self::files::LocalFiles;
 pub use self::harden::harden;
 pub use self::listener::{Listener, ListenerSettings};
 pub use self::log::{LogFormat, LogLevel, quiet_panics, start_log};
+#[cfg(feature = "otlp")]
+pub use self::otlp::{OtlpExporter, OtlpHeaders, OtlpParts};
 pub use self::random::OsRandom;
 pub use self::sign::RingSigner;
 pub use self::signal::StopSignals;

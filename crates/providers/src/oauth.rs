@@ -122,7 +122,7 @@ pub(crate) async fn ask_within(
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>> {
     let limits = Limits { time: time.min(call.remaining()), response_bytes: RESPONSE_BYTES, members: 1_000 };
-    exchange(transport, request, limits).await.map_err(|error| error.during(Operation::Login))
+    exchange(transport, call.traced(request), limits).await.map_err(|error| error.during(Operation::Login))
 }
 
 /// The token of an answer with `access_token` and either `expires_in` or `expires_on`.

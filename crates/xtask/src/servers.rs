@@ -42,6 +42,7 @@ impl Servers {
         let ministack_python = tools::ministack(cache)?.program();
         let gcp_python = tools::gcp(cache)?.program();
         let hvac = tools::hvac(cache)?.program();
+        let otlp = tools::otlp(cache)?.program();
         let schemathesis = tools::schemathesis(cache)?.program();
         let oidc_program = tools::oidc(cache)?;
         let clients = tools::clients(cache)?;
@@ -93,6 +94,7 @@ impl Servers {
             ("LOCKSTEP_TEST_GCP_PYTHON".to_owned(), gcp_python.display().to_string()),
             ("LOCKSTEP_TEST_BAO".to_owned(), bao.display().to_string()),
             ("LOCKSTEP_TEST_HVAC_PYTHON".to_owned(), hvac.display().to_string()),
+            ("LOCKSTEP_TEST_OTLP_PYTHON".to_owned(), otlp.display().to_string()),
             ("LOCKSTEP_TEST_SCHEMATHESIS_PYTHON".to_owned(), schemathesis.display().to_string()),
             ("LOCKSTEP_TEST_MYPY_PYTHON".to_owned(), mypy.display().to_string()),
             ("LOCKSTEP_TEST_CLIENTS".to_owned(), clients.display().to_string()),

@@ -18,7 +18,7 @@ pub(crate) use self::debian::{Postgres, Wrk, faketime, postgres, prometheus, wrk
 pub(crate) use self::kubernetes::{Kubernetes, kubernetes};
 pub(crate) use self::node::{clients, oidc};
 pub(crate) use self::python::{
-    aws, azure, events, gcp, hvac, lambda_emulator, ministack, mypy, openbao, schemathesis, zig,
+    aws, azure, events, gcp, hvac, lambda_emulator, ministack, mypy, openbao, otlp, schemathesis, zig,
 };
 
 use crate::failure::Outcome;
@@ -28,6 +28,7 @@ use crate::workspace::Workspace;
 pub(crate) fn fetch(workspace: &Workspace, cache: &Cache) -> Outcome {
     openbao(cache)?;
     hvac(cache)?;
+    otlp(cache)?;
     schemathesis(cache)?;
     mypy(cache)?;
     let aws = aws(cache)?;

@@ -17,7 +17,7 @@ use http::{HeaderName, Request, Response, StatusCode};
 use lockstep_api::{MetricLines, error_response};
 use lockstep_config::{Assembly, Config, Endpoint, Front};
 use lockstep_core::{Error, ErrorKind, FrontDoor as _, Peer, Resolver, Result, SecretRef, Spawn as _, UnixMillis};
-use lockstep_host::{Audit, Console, Host};
+use lockstep_host::{Audit, Console, Host, Telemetry};
 use serde_json::value::RawValue;
 
 use crate::answer;
@@ -32,6 +32,9 @@ const OWN_CALL: Duration = Duration::from_secs(30);
 const JOURNAL_TIME: Duration = Duration::from_secs(2);
 /// How long audit records may take to be sent, before an answer leaves.
 const AUDIT_TIME: Duration = Duration::from_secs(1);
+/// How long spans may take to be sent, after the answer has left. The process is frozen then: what is not sent would wait
+/// for the next invocation, or for ever. It is billed, but no answer waits for it.
+const SPANS_TIME: Duration = Duration::from_millis(500);
 /// What is left of an invocation's time to say that it is over.
 const MARGIN: Duration = Duration::from_millis(250);
 /// How long background work may keep an invocation from ending. It is billed, but no answer waits for it.
@@ -48,10 +51,13 @@ pub(crate) struct Function {
     endpoint: Endpoint,
     audit: Arc<Audit>,
     metric_lines: Option<MetricLines>,
+    telemetry: Option<Telemetry>,
     prefetch: Vec<SecretRef>,
     max_body_bytes: usize,
     /// When the last invocation ended, in milliseconds of the wall clock.
     ended: AtomicU64,
+    /// When the time of the present one is over, in the same.
+    deadline: AtomicU64,
 }
 
 /// What Lambda says of an invocation.
@@ -86,7 +92,9 @@ impl Function {
         }
         let audit = Arc::new(host.audit(config, Console::Free)?);
         let ports = host.ports(Arc::clone(&audit) as _);
-        let assembly = config.assemble(&ports)?;
+        let telemetry = host.telemetry(config)?;
+        let tracer = telemetry.as_ref().map(Telemetry::tracer);
+        let assembly = Assembly { tracer, ..config.assemble(&ports)? };
         let endpoint = config.endpoint_behind(Front::Platform, &ports, &assembly)?;
         let metric_lines = config.metric_lines(&assembly)?;
         let Assembly { resolver, watch, prefetch, warnings, .. } = assembly;
@@ -111,9 +119,11 @@ impl Function {
             endpoint,
             audit,
             metric_lines,
+            telemetry,
             prefetch,
             max_body_bytes: listen.max_body_bytes.bytes(),
             ended: AtomicU64::new(host.clock.wall().0),
+            deadline: AtomicU64::new(0),
         })
     }
 
@@ -133,6 +143,7 @@ impl Function {
     /// [`NoRequest`]: the event is none of those that the endpoint answers. Nobody was asked for anything.
     pub(crate) async fn invoked(&self, event: &str, invocation: &Invocation) -> Result<Box<RawValue>, NoRequest> {
         let begun = self.host.clock.wall();
+        self.deadline.store(invocation.deadline.0, Ordering::Relaxed);
         self.thawed(begun.saturating_since(UnixMillis(self.ended.load(Ordering::Relaxed))));
         // The deadline lies at most the longest timeout ahead; so it was at least that late when it was written.
         self.resolver.at_least(UnixMillis(invocation.deadline.0.saturating_sub(millis(MAX_FUNCTION_TIME))));
@@ -162,6 +173,7 @@ impl Function {
         self.host.background.finished(HOLD).await;
         self.resolver.flush_audit();
         self.write_metrics();
+        self.send_spans().await;
         self.ended.store(self.host.clock.wall().0, Ordering::Relaxed);
     }
 
@@ -239,6 +251,20 @@ impl Function {
         let left = deadline.saturating_since(self.host.clock.wall());
         let kept = MARGIN + if self.audit.is_delivered() { AUDIT_TIME } else { Duration::ZERO };
         (!left.is_zero()).then(|| left.saturating_sub(kept.min(left / 2)))
+    }
+
+    /// Sends spans away, within what is left of the time: an invocation that goes on past it ends the sandbox, answered or
+    /// not.
+    async fn send_spans(&self) {
+        let Some(telemetry) = &self.telemetry else { return };
+        let limit = match self.deadline.load(Ordering::Relaxed) {
+            // An emulator has none.
+            0 => SPANS_TIME,
+            deadline => SPANS_TIME.min(UnixMillis(deadline).saturating_since(self.host.clock.wall()) / 2),
+        };
+        if !limit.is_zero() {
+            telemetry.send(limit).await;
+        }
     }
 
     /// Sends audit records away. What is not taken in time waits for the next invocation.

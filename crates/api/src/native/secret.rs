@@ -29,7 +29,7 @@ pub(super) async fn read(api: &Api, exchange: &Exchange<'_>) -> Result<Response<
 pub(super) fn read_at_once(api: &Api, exchange: &Exchange<'_>) -> Option<Response<Bytes>> {
     // A part of the value may not be there: that failure is told by the one who waits.
     let (ask, None) = ask(exchange).ok()? else { return None };
-    let answer = api.resolver().get_at_once(&exchange.id, &exchange.who, &ask, || exchange.call(api))?;
+    let answer = exchange.get_at_once(api, &ask)?;
     release(api, exchange, &answer, None).ok()
 }
 

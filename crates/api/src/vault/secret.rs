@@ -67,7 +67,7 @@ pub(super) fn read_at_once(
     mount: &VaultMount,
     ask: &Ask,
 ) -> Option<Response<Bytes>> {
-    let answer = api.resolver().get_at_once(&exchange.id, &exchange.who, ask, || exchange.call(api))?;
+    let answer = exchange.get_at_once(api, ask)?;
     Some(release(exchange, mount, &answer))
 }
 

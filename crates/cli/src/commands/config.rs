@@ -17,6 +17,7 @@ pub(crate) fn run(everywhere: &Everywhere, what: ConfigVerb, host: &Host, output
             let ports = host.ports(&config, Console::Taken)?;
             let assembly = config.assemble(&ports)?;
             config.endpoint(&ports, &assembly)?;
+            host.tracer(&config)?;
             if output.json {
                 return output.json(&json!({ "ok": true, "warnings": assembly.warnings }));
             }

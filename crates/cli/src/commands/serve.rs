@@ -32,7 +32,7 @@ pub(crate) async fn run(
     let config = host.config(everywhere)?;
     Host::log(everywhere, &config, LogLevel::Info)?;
     let ports = host.ports(&config, output.console())?;
-    let assembly = config.assemble(&ports)?;
+    let assembly = Assembly { tracer: host.tracer(&config)?, ..config.assemble(&ports)? };
     let endpoint = config.endpoint(&ports, &assembly)?;
     let tls = tls(&config, host)?;
     let listener = bind(&config, listen)?;
@@ -218,7 +218,7 @@ pub(super) async fn serve(
     tell_systemd(NotifyState::Ready);
     tokio::select! {
         result = answering => { result?; }
-        _ = async { tokio::join!(watching, flushing, renewing, host.deliver_audit()) } => {}
+        _ = async { tokio::join!(watching, flushing, renewing, host.deliver_audit(), host.deliver_spans()) } => {}
     }
     let stop_timeout = config.settings().listen.stop_timeout.get();
     resolver.shutdown(&host.call(stop_timeout)).await;

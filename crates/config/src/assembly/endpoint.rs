@@ -84,6 +84,11 @@ impl Config {
         .map_err(|error| self.problem("aws.path_prefix", error.message()))?;
         #[cfg(feature = "events")]
         let api = self.with_events(api, ports, assembly)?;
+        #[cfg(feature = "otlp")]
+        let api = match &assembly.tracer {
+            Some(tracer) => api.with_tracer(Arc::clone(tracer)),
+            None => api,
+        };
         #[cfg(feature = "vault-surface")]
         let api = self.with_vault(api)?;
         Ok(Endpoint { api: Arc::new(api), token: origin, made_token })

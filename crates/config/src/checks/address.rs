@@ -4,7 +4,7 @@ use http::Uri;
 use lockstep_core::is_loopback;
 
 /// Says what is wrong with an address. It is never quoted: it may hold a password.
-pub(super) fn check(text: &str, insecure: bool) -> Result<(), &'static str> {
+pub(crate) fn check(text: &str, insecure: bool) -> Result<(), &'static str> {
     let uri: Uri = text.parse().map_err(|_| "this is no address; write for example `https://vault.internal:8200`")?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err("the address has no scheme or no host; write for example `https://vault.internal:8200`");

@@ -33,6 +33,8 @@ impl Resolver {
 
     /// Reads many; the answers stand in the order asked for.
     pub async fn get_many(&self, call: &Call, who: &Principal, asks: &[Ask]) -> Vec<Result<Answer>> {
+        let span = call.access_span("secrets.get");
+        let call = span.of(call);
         let mut waiting = Vec::new();
         let mut answers = Vec::with_capacity(asks.len());
         for (at, ask) in asks.iter().enumerate() {
@@ -49,6 +51,7 @@ impl Resolver {
                 answers[at] = answer;
             }
         }
+        span.answered_many(&answers);
         answers
     }
 

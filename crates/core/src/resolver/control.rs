@@ -66,16 +66,19 @@ impl Resolver {
         alias: Option<&Alias>,
         name: &SecretName,
     ) -> Result<Rotation> {
+        let span = call.access_span("secrets.rotate");
         let rotated = self
             .on_first(
-                call,
+                span.of(call),
                 who,
                 Action::Rotate,
                 (alias, name),
                 |call, mount, name| mount.provider.rotate(call, name),
                 |_| None,
             )
-            .await?;
+            .await;
+        span.ended(&rotated);
+        let rotated = rotated?;
         let mounts = self.0.planner.mounts().iter().filter(|mount| alias.is_none_or(|alias| mount.alias == *alias));
         for mount in mounts {
             // What a template can't make a name of is not held under one.
@@ -96,6 +99,8 @@ impl Resolver {
         filter: &Filter,
         page: Page,
     ) -> Result<Paged<Described>> {
+        let span = call.access_span("secrets.list");
+        let call = span.of(call);
         let access = self.access(call.request_id(), who, Action::List, prefix, alias);
         let (mount, prefix, policy) = match self.listed_mount(alias).map_err(|error| (error, None)).and_then(|mount| {
             let prefix = mount.template.as_ref().map_or(Cow::Borrowed(prefix), |made| Cow::Owned(made.prefix(prefix)));
@@ -103,14 +108,20 @@ impl Resolver {
             Ok((mount, prefix, policy))
         }) {
             Ok(found) => found,
-            Err((error, policy)) => return self.0.ledger.record(&access, Err(error.during(Operation::List)), policy),
+            Err((error, policy)) => {
+                let refused = self.0.ledger.record(&access, Err(error.during(Operation::List)), policy);
+                span.ended(&refused);
+                return refused;
+            }
         };
         let filter = Filter { tags: filter.tags.iter().chain(&mount.reach.tags).cloned().collect() };
         let result = match mount.provider.list(call, &prefix, &filter, page).await {
             Ok(listed) => Ok(self.shown(call, who, mount, listed).await),
             Err(error) => Err(error),
         };
-        self.0.ledger.record(&access, result, Some(policy))
+        let result = self.0.ledger.record(&access, result, Some(policy));
+        span.ended(&result);
+        result
     }
 
     /// What of a list the caller may see.

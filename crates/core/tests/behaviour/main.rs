@@ -14,6 +14,8 @@ mod promise;
 mod relay;
 mod report;
 mod slow;
+#[cfg(feature = "spans")]
+mod spans;
 mod tags;
 mod template;
 mod upstream;

@@ -66,7 +66,7 @@ impl JsonClient {
         let time = self.session.clock.now();
         let request = signed(request, &loaded.credential, self.service.name(), region.as_str(), time)?;
         let limits = Limits { time: self.limits.time.min(call.remaining()), ..self.limits };
-        let response = exchange(&*self.session.ports.transport, request, limits).await?;
+        let response = exchange(&*self.session.ports.transport, call.traced(request), limits).await?;
         if response.status() == http::StatusCode::OK {
             return Ok(Body::new(response.into_body()));
         }

@@ -63,7 +63,7 @@ impl Session {
                 .body(Bytes::new())
                 .map_err(|_| Error::new(ErrorKind::Internal, "the request can't be built"))?;
             let limits = Limits { time: call.remaining(), response_bytes: RESPONSE_BYTES, members: self.members };
-            let response = exchange(&*self.transport, request, limits).await?;
+            let response = exchange(&*self.transport, call.traced(request), limits).await?;
             match response.status() {
                 StatusCode::OK => return Ok(response),
                 StatusCode::UNAUTHORIZED => {}

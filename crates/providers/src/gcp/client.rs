@@ -39,7 +39,7 @@ impl Client {
             .body(Bytes::new())
             .map_err(|_| Error::new(ErrorKind::Internal, "the request can't be built"))?;
         let limits = Limits { time: call.remaining(), response_bytes: RESPONSE_BYTES, members: self.members };
-        let response = exchange(&*self.transport, request, limits).await?;
+        let response = exchange(&*self.transport, call.traced(request), limits).await?;
         let status = response.status();
         if status == StatusCode::OK {
             return Ok(Body::new(response.into_body()));

@@ -46,7 +46,7 @@ impl Client {
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>> {
         let limits = Limits { time: call.remaining(), response_bytes: RESPONSE_BYTES, members: self.members };
-        let response = exchange(&*access.credential.transport, request, limits).await?;
+        let response = exchange(&*access.credential.transport, call.traced(request), limits).await?;
         if response.status().is_success() {
             return Ok(response);
         }

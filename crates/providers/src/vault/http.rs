@@ -137,7 +137,7 @@ impl Http {
             .body(ask.body.clone())
             .map_err(|_| Error::new(ErrorKind::Internal, "the request can't be built"))?;
         let limits = Limits { time: call.remaining(), response_bytes: RESPONSE_BYTES, members: self.members };
-        let response = exchange(&*self.transport, request, limits).await?;
+        let response = exchange(&*self.transport, call.traced(request), limits).await?;
         if response.status().is_success() {
             self.index.learn(response.headers());
         }

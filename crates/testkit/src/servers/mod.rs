@@ -87,6 +87,14 @@ pub fn hvac_python() -> Result<PathBuf, Missing> {
     variable("LOCKSTEP_TEST_HVAC_PYTHON", "Python with hvac").map(PathBuf::from)
 }
 
+/// A Python that has OpenTelemetry's own messages (`opentelemetry-proto`), for a collector of traces.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_OTLP_PYTHON` is not set.
+pub fn otlp_python() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_OTLP_PYTHON", "Python with opentelemetry-proto").map(PathBuf::from)
+}
+
 /// A Python that has schemathesis, which asks an API whatever its OpenAPI description allows and forbids.
 ///
 /// # Errors

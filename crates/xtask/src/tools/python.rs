@@ -72,6 +72,11 @@ pub(crate) fn hvac(cache: &Cache) -> Outcome<Python> {
     environment(cache, "hvac", include_str!("../../pins/hvac.txt"))
 }
 
+/// OpenTelemetry's own messages.
+pub(crate) fn otlp(cache: &Cache) -> Outcome<Python> {
+    environment(cache, "otlp", include_str!("../../pins/otlp.txt"))
+}
+
 /// The tester of APIs by their description.
 pub(crate) fn schemathesis(cache: &Cache) -> Outcome<Python> {
     environment(cache, "schemathesis", include_str!("../../pins/schemathesis.txt"))
@@ -167,6 +172,7 @@ mod tests {
             include_str!("../../pins/schemathesis.txt"),
             include_str!("../../pins/mypy.txt"),
             include_str!("../../pins/openbao.txt"),
+            include_str!("../../pins/otlp.txt"),
             include_str!("../../pins/zig.txt"),
         ] {
             for line in list.lines().filter(|line| !line.starts_with('#')) {
