@@ -20,6 +20,7 @@ mod description;
 mod edits;
 mod fake_aws;
 mod flight;
+mod journals;
 mod limits;
 mod listener;
 mod log_lines;

@@ -170,6 +170,10 @@ fn e5_what_could_not_be_verified_or_kept_ends_the_start() {
         (hook("SHORT"), "shorter than 16 bytes"),
         (hook("MISSING"), "MISSING"),
         (hook("OLD").replace("journal = \"memory://\"\n", ""), "write `freshness.journal`"),
+        (
+            hook("OLD").replace("memory://\"", "https://lockstep.example.com\"\njournal_token = { env = \"OLD\" }"),
+            "let notifications go to that endpoint",
+        ),
         (format!("{FRESHNESS}[events.hook]\ntype = \"github\"\nsecrets = []\n"), "1 to 4 secrets"),
         (format!("{FRESHNESS}[events.a]\ntype = \"sns\"\ntopics = []\n"), "name the topics"),
         (format!("{FRESHNESS}[events.a]\ntype = \"eventbridge\"\nsenders = []\n"), "write `senders`"),

@@ -4,6 +4,8 @@
 
 mod batch;
 mod browse;
+#[cfg(feature = "changes")]
+mod changes;
 mod control;
 mod secret;
 mod tags;
@@ -18,6 +20,8 @@ use lockstep_core::{
     Version,
 };
 
+#[cfg(all(test, feature = "openapi"))]
+pub(crate) use self::changes::{MAX_CHANGES, MAX_WAIT};
 pub(crate) use self::tags::Tags;
 use crate::api::{Api, Exchange, Stop};
 use crate::body::Json;
@@ -38,6 +42,8 @@ pub(crate) async fn answer(api: &Api, exchange: &Exchange<'_>) -> Result<Respons
         Where::Rotate => control::rotate(api, exchange).await,
         Where::ReportStale => control::report_stale(api, exchange),
         Where::Invalidate => control::invalidate(api, exchange),
+        #[cfg(feature = "changes")]
+        Where::Changes => changes::read(api, exchange).await,
         _ => Err(Refusal::Route.into()),
     }
 }

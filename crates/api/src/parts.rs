@@ -65,6 +65,9 @@ pub struct ApiLimits {
     pub batch_items: usize,
     /// How many items one page of a list may ask for.
     pub page_items: u16,
+    /// Whether a caller may wait for the next change (`wait`): a function that waits is paid for.
+    #[cfg(feature = "changes")]
+    pub waits: bool,
     /// How long an answer of `/health/ready` is given again before the providers are asked anew: whoever asks needs no
     /// token, so asking often must cost nothing.
     pub ready_age: Duration,
@@ -89,6 +92,8 @@ impl Default for ApiLimits {
             request_time: Duration::from_secs(30),
             batch_items: 100,
             page_items: 1000,
+            #[cfg(feature = "changes")]
+            waits: true,
             ready_age: Duration::from_secs(5),
             ready_time: Duration::from_secs(3),
             under_way: 2000,

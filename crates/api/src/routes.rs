@@ -43,6 +43,9 @@ pub enum Where {
     /// What a provider says by itself.
     #[cfg(feature = "events")]
     Events,
+    /// The journal's feed.
+    #[cfg(feature = "changes")]
+    Changes,
     /// The description of all this.
     #[cfg(feature = "openapi")]
     OpenApi,
@@ -172,6 +175,8 @@ pub const TABLE: &[Row] = &[
     native(Spelling::Exact("/api/v1/invalidate"), Methods::Post, false, Where::Invalidate),
     #[cfg(feature = "events")]
     native(Spelling::Rest("/api/v1/events/"), Methods::PostOptions, false, Where::Events),
+    #[cfg(feature = "changes")]
+    native(Spelling::Exact("/api/v1/changes"), Methods::GetHead, false, Where::Changes),
     native(Spelling::Exact("/metrics"), Methods::GetHead, false, Where::Metrics),
     #[cfg(feature = "openapi")]
     native(Spelling::Exact("/openapi.json"), Methods::GetHead, false, Where::OpenApi),

@@ -7,12 +7,15 @@ mod callers;
 mod endpoint;
 #[cfg(feature = "events")]
 mod events;
+mod journal;
 #[cfg(feature = "emf")]
 mod metric_lines;
 mod policies;
 mod providers;
 #[cfg(feature = "otlp")]
 mod telemetry;
+#[cfg(any(feature = "dynamodb", feature = "redis", feature = "feed"))]
+mod telling;
 #[cfg(feature = "vault-surface")]
 mod vault_surface;
 mod watch;
@@ -25,8 +28,8 @@ use lockstep_api::PrometheusMetrics;
 pub use lockstep_auth::TokenOrigin;
 use lockstep_core::{
     Alias, AuditHits, AuditSink, Bindings, CacheSettings, ChangeSource, Clock, Env, Error, Exec, Files,
-    FreshnessSettings, Journal, MemoryJournal, Meter, MetricsSink, Mount, Random, Resolver, ResolverParts, Route,
-    SecretRef, Signer, Spawn, Transports, Ttl,
+    FreshnessSettings, Journal, Meter, MetricsSink, Mount, Random, Resolver, ResolverParts, Route, SecretRef, Signer,
+    Spawn, Transports, Ttl,
 };
 
 pub use self::audit::DeliveryPorts;
@@ -34,13 +37,14 @@ pub use self::endpoint::{Endpoint, Front};
 #[cfg(feature = "otlp")]
 pub use self::telemetry::{Telemetry, TelemetryHeaders};
 pub use self::watch::Watch;
+#[cfg(feature = "redis")]
+use lockstep_core::Sockets;
+
 use crate::config::Config;
 use crate::problem::Problems;
 use crate::settings::{self, AuditSinkKind};
 use crate::units::Period;
 
-/// Changes that the journal of one process keeps.
-const KEPT_CHANGES: usize = 4096;
 /// Changes that one check of the journal reads at most.
 const CHANGES_PER_CHECK: usize = 256;
 
@@ -51,6 +55,9 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// The way out.
     pub transports: Arc<dyn Transports>,
+    /// The way out for what is not HTTP.
+    #[cfg(feature = "redis")]
+    pub sockets: Arc<dyn Sockets>,
     /// Environment variables.
     pub env: Arc<dyn Env>,
     /// Files.
@@ -107,13 +114,16 @@ impl Config {
             None => Arc::new(Uncounted),
         };
         let built = providers::build(self, ports, &*sink)?;
-        let journal = settings.freshness.journal.map(|settings::Journal::Memory| {
-            Arc::new(MemoryJournal::new(ports.clock.wall().0, KEPT_CHANGES)) as Arc<dyn Journal>
-        });
+        let journal = journal::build(self, ports)?;
         let watch =
             journal.clone().filter(|_| !built.sources.is_empty()).map(|journal| Watch::new(journal, built.sources));
         #[cfg(feature = "events")]
         let scopes = built.mounts.iter().map(|mount| mount.provider.scope().clone()).collect();
+        #[cfg(any(feature = "dynamodb", feature = "redis", feature = "feed"))]
+        let watch = {
+            let shared = settings.freshness.journal != Some(settings::Journal::Memory);
+            watch.map(|watch| watch.shared(shared))
+        };
         let resolver = Resolver::new(ResolverParts {
             clock: Arc::clone(&ports.clock),
             random: Arc::clone(&ports.random),

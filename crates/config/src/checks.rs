@@ -12,10 +12,12 @@ mod vault_surface;
 
 use std::time::Duration;
 
-#[cfg(feature = "otlp")]
-pub(crate) use self::{address::check as address, telemetry::header as telemetry_header};
 use lockstep_core::{Context, ErrorKind, Template, Ttl};
 
+#[cfg(any(feature = "feed", feature = "otlp"))]
+pub(crate) use self::address::check as address;
+#[cfg(feature = "otlp")]
+pub(crate) use self::telemetry::header as telemetry_header;
 use crate::problem::Problem;
 use crate::settings::{
     AliasName, AuditSinkKind, AzureAuth, AzureKeyVault, Kubernetes, KubernetesAuth, MockSecret, Provider, Settings,

@@ -28,6 +28,7 @@ mod cache;
 #[cfg(feature = "events")]
 mod events;
 mod host;
+mod journal;
 mod provider;
 mod reach;
 mod route;
@@ -50,12 +51,17 @@ pub use self::auth::{
     CloudflareAccessIssuer, EntraIssuer, EntraTokenVersion, GithubActionsIssuer, GoogleIssuer, Issuer, IssuerCommon,
     Issuers, KubernetesIssuer, OidcIssuer,
 };
-pub use self::cache::{Cache, Freshness, Journal};
+pub use self::cache::{Cache, Freshness};
 #[cfg(feature = "events")]
 pub use self::events::{
     EventBridgeSource, EventGridSource, EventSource, EventSources, PubSubSource, SnsSource, WebhookSource,
 };
 pub use self::host::{Aws, Listen, ListenTls, Log, LogFormat, LogLevel, Metrics, Trace};
+pub use self::journal::Journal;
+#[cfg(feature = "redis")]
+pub use self::journal::ServerAddress;
+#[cfg(feature = "dynamodb")]
+pub use self::journal::TableAddress;
 pub use self::provider::{
     Addresses, AwsExternalId, AwsLogin, AwsParameterStore, AwsRole, AwsSecretsManager, AzureAuth,
     AzureClientCertificate, AzureClientSecret, AzureCloud, AzureKeyVault, AzureManagedIdentity, AzureWorkloadIdentity,

@@ -197,9 +197,34 @@ fn a_mistake_is_shown_with_its_place_and_what_to_write_instead() {
              `*` for a part of a segment",
         ),
         (
-            "[freshness]\njournal = \"dynamodb://t\"",
-            "lockstep.toml:2:11: `freshness.journal`: a journal of the kind `dynamodb` comes later and is not in this \
-             build; write `memory://`, or leave `journal` out and rely on the TTL",
+            "[freshness]\njournal = \"durable-object://t\"",
+            "lockstep.toml:2:11: `freshness.journal`: a journal of the kind `durable-object` is not in this program; write \
+             `dynamodb://TABLE` or `redis://HOST:PORT/NAME` or `rediss://…` or `https://…` of another endpoint or \
+             `memory://`, or leave `journal` out and rely on the TTL",
+        ),
+        (
+            "[freshness]\njournal = \"kafka://t\"",
+            "lockstep.toml:2:11: `freshness.journal`: this kind of journal is not known; write `dynamodb://TABLE` \
+             or `redis://HOST:PORT/NAME` or `rediss://…` or `https://…` of another endpoint or `memory://`",
+        ),
+        (
+            "[freshness]\njournal = \"dynamodb://no\"",
+            "lockstep.toml:2:11: `freshness.journal`: the name of a table has 3 to 255 letters, digits, `_`, `.` and `-`; \
+             write `dynamodb://TABLE`",
+        ),
+        (
+            "[freshness]\njournal = \"dynamodb://table?zone=1\"",
+            "lockstep.toml:2:11: `freshness.journal`: only `?region=` may follow the name of a table",
+        ),
+        (
+            "[freshness]\njournal = \"redis://u:p@host\"",
+            "lockstep.toml:2:11: `freshness.journal`: a password never stands in the configuration; write \
+             `freshness.journal_token`, and the user alone here",
+        ),
+        (
+            "[freshness]\njournal = \"redis:///name\"",
+            "lockstep.toml:2:11: `freshness.journal`: a journal in Redis has a host, and perhaps a port and a name; write \
+             `redis://HOST:PORT/NAME`",
         ),
         (
             "[freshness]\non_outage = \"server\"",

@@ -114,7 +114,7 @@ impl Call {
     }
 
     /// [`ErrorKind::Timeout`] past the deadline: what can't end in time is not begun.
-    pub(crate) fn ensure_time(&self) -> Result<()> {
+    pub fn ensure_time(&self) -> Result<()> {
         if self.remaining().is_zero() { Err(late()) } else { Ok(()) }
     }
 

@@ -19,8 +19,8 @@ use crate::cache::{Cache, Entry, Flights, Role, Spelling, Superseded};
 use crate::target::Target;
 use crate::upstream::Breaker;
 use crate::{
-    Call, Change, ChangeKind, ChangedName, Cursor, Error, ErrorKind, FreshnessSettings, Moment, OnOutage, Operation,
-    Random, Result, Secret, Selector, Timeline,
+    Call, Change, ChangeKind, ChangedName, Cursor, Error, ErrorKind, FreshnessSettings, Journal, Moment, OnOutage,
+    Operation, Random, Result, Secret, Selector, Timeline,
 };
 
 /// How many turns a check may take to read a long feed.
@@ -88,6 +88,11 @@ impl Freshness {
     /// What to do when the bound can't be kept.
     pub(crate) fn on_outage(&self) -> OnOutage {
         self.settings.on_outage
+    }
+
+    /// The journal itself.
+    pub(crate) fn journal(&self) -> &dyn Journal {
+        &*self.settings.journal
     }
 
     /// How far the journal was read.
@@ -163,7 +168,7 @@ impl Freshness {
         let mut from = self.state().cursor;
         for _ in 0..MAX_TURNS {
             let feed = self.settings.journal.since(call, from, self.settings.batch).await?;
-            let cut = feed.changes.len() >= self.settings.batch;
+            let cut = feed.cut;
             let last = feed.changes.last().map(|(seq, _)| Cursor { epoch: feed.head.epoch, seq: *seq });
             let reached = match last {
                 Some(last) if cut && last < feed.head => last,

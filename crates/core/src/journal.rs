@@ -93,11 +93,14 @@ pub struct Cursor {
 pub struct Feed {
     /// Changes after the cursor, oldest first, at most as many as asked for.
     pub changes: Vec<(u64, Change)>,
-    /// The newest cursor of the journal. When `changes` was cut by the limit, ask again from the last one's number.
+    /// The newest cursor of the journal. When the feed was cut, ask again from the last one's number.
     pub head: Cursor,
     /// Something between the cursor and `changes` is missing: another epoch, a head behind the cursor, or trimmed
     /// entries. Consumers trust this flag, never the density of the numbers.
     pub gap: bool,
+    /// Whether there are more than were asked for: newer ones after a cursor, older ones without one. A reader that sees
+    /// only some of the Changes gets fewer than it asked for, and this says all the same that the feed goes on.
+    pub cut: bool,
     /// How old the head may be, when a cache answered instead of the journal.
     pub head_age: Duration,
 }

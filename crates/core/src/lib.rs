@@ -66,8 +66,9 @@ pub use self::name::{MAX_NAME_BYTES, NameError, SecretName};
 pub use self::pace::Pace;
 pub use self::pattern::{Pattern, PatternError};
 pub use self::ports::{
-    AuditSink, Bindings, ByteStream, Env, Exec, FileContent, FileStamp, Files, Limits, NoExec, Pem, Pieces, Program,
-    Random, SendOnce, SignatureAlgorithm, Signer, StreamLimits, TlsProfile, Transport, Transports, fraction,
+    AuditSink, Bindings, ByteStream, Env, Exec, FileContent, FileStamp, Files, Limits, NoExec, NoSockets, Pem, Pieces,
+    Program, Random, SendOnce, SignatureAlgorithm, Signer, Socket, SocketTarget, Sockets, StreamLimits, TlsProfile,
+    Transport, Transports, fraction,
 };
 pub use self::provider::{Capabilities, ChangeSource, GET_MANY_CONCURRENCY, Provider};
 pub use self::reach::Reach;
@@ -75,7 +76,9 @@ pub use self::recent::Recent;
 pub use self::reference::{MAX_REFERENCE_BYTES, ReferenceError, ReferenceFault, SecretRef};
 pub use self::rendition::{Kept, Rendition};
 pub use self::request_id::RequestId;
-pub use self::resolver::{Answer, Ask, CacheStatus, Described, Invalidation, Mount, Reported, Resolver, ResolverParts};
+pub use self::resolver::{
+    Answer, Ask, CacheStatus, Described, Invalidation, Mount, Reported, Resolver, ResolverParts, Told,
+};
 pub use self::scope::{CanonicalId, Scope, ScopeParts};
 pub use self::secret::{
     Filter, Lease, Metadata, Page, Paged, Relay, Rotation, Secret, Version, VersionInfo, VersionState,

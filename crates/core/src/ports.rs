@@ -73,6 +73,54 @@ pub struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SendOnce;
 
+/// Opens connections for protocols that are not HTTP.
+#[async_trait]
+pub trait Sockets: Send + Sync {
+    /// A connection, with TLS if it is asked for.
+    ///
+    /// # Errors
+    /// `Network`, `Tls`, `Timeout`; `Config` when a file of the TLS profile can't be used.
+    async fn open(&self, target: &SocketTarget) -> Result<Box<dyn Socket>>;
+}
+
+/// A host that opens no connections of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSockets;
+
+#[async_trait]
+impl Sockets for NoSockets {
+    async fn open(&self, _: &SocketTarget) -> Result<Box<dyn Socket>> {
+        Err(Error::unsupported("open a connection: this host has none"))
+    }
+}
+
+/// An open connection; dropped, it is closed.
+#[async_trait]
+pub trait Socket: Send {
+    /// The next bytes, never none; `None` at the end. Whoever stops waiting can't go on: what had come may be lost.
+    ///
+    /// # Errors
+    /// `Network` when the connection broke.
+    async fn read(&mut self) -> Result<Option<Bytes>>;
+
+    /// Writes all of these bytes.
+    ///
+    /// # Errors
+    /// `Network` when the connection broke.
+    async fn write(&mut self, bytes: &[u8]) -> Result<()>;
+}
+
+/// Where a [`Socket`] leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketTarget {
+    /// A name or an address; that of IPv6 without brackets.
+    pub host: Box<str>,
+    /// The port.
+    pub port: u16,
+    /// Whom to trust, and what to show; `None` is a connection without TLS.
+    pub tls: Option<TlsProfile>,
+}
+
 /// Builds one [`Transport`] per provider, with its own TLS profile.
 pub trait Transports: Send + Sync {
     /// A transport with this profile.

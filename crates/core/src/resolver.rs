@@ -5,6 +5,7 @@
 //! rotation) in `control`; many reads at once in `batch`.
 
 mod batch;
+mod changes;
 mod control;
 mod fetch;
 mod report;
@@ -16,6 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::changes::Told;
 use self::fetch::{Found, Held};
 pub use self::report::Reported;
 use self::tags::KnownTags;

@@ -5,6 +5,7 @@
 //! | [`decode`] | bytes of a notification to Changes, within bounds, without a network |
 //! | `intake` (feature `sns`) | one place where notifications come in: verified, then decoded |
 //! | [`verify`] | whether the one who sent it may: signatures and their age |
+//! | `journal` | where Changes are kept for every instance to read; each backend is a feature |
 //!
 //! A Change is a hint. It never carries a value, and whoever forges one gains a refetch at most. So decoding is kind to
 //! the shapes that providers really send, and strict about how much of them there may be. What is no news, is not about a
@@ -21,4 +22,6 @@
 pub mod decode;
 #[cfg(feature = "sns")]
 pub mod intake;
+#[cfg(any(feature = "dynamodb", feature = "redis"))]
+pub mod journal;
 pub mod verify;

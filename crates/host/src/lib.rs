@@ -60,6 +60,8 @@ impl Host {
         Ports {
             clock: Arc::clone(&self.clock),
             transports: Arc::new(self.transports()),
+            #[cfg(feature = "redis")]
+            sockets: Arc::new(lockstep_native::TcpSockets::new(Arc::new(self.transports()))),
             env: Arc::clone(&self.env),
             files: Arc::clone(&self.files),
             random: Arc::clone(&self.random),

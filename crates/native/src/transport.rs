@@ -4,11 +4,11 @@
 //! proxies (`HTTPS_PROXY` is not looked at) and no decompression. Retries belong to the upstream stack; the one that
 //! stands here only replaces a pooled connection that was dead before anybody could know.
 
-mod connect;
-mod failure;
+pub(crate) mod connect;
+pub(crate) mod failure;
 mod pool;
 mod stream;
-mod target;
+pub(crate) mod target;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -67,7 +67,12 @@ impl HttpTransports {
         Self { clock, files, default_ca, settings, profiles: Mutex::default() }
     }
 
-    fn tls(&self, profile: &TlsProfile) -> Result<Arc<ClientConfig>> {
+    /// How long opening a connection may take.
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        self.settings.connect_timeout
+    }
+
+    pub(crate) fn tls(&self, profile: &TlsProfile) -> Result<Arc<ClientConfig>> {
         let mut profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, config)) = profiles.iter().find(|(known, _)| known == profile) {
             return Ok(Arc::clone(config));

@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store"))]
+#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store", feature = "aws-dynamodb"))]
 pub mod aws;
 #[cfg(feature = "azure-key-vault")]
 pub mod azure;

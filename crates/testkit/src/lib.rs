@@ -1,8 +1,8 @@
-//! What tests are made of: a clock moved by hand, ports in memory, hostile servers, real servers, and the contract that
-//! every provider keeps.
+//! What tests are made of: a clock moved by hand, ports in memory, hostile servers, real servers, and the contracts
+//! that every provider and every journal keeps.
 //!
 //! Nothing here is shipped. It may use tokio and the file system; it may not use another crate of ours than `core`, so
-//! that every crate can use it. Without the feature `native` it is what a test on wasm can have: the contract, the
+//! that every crate can use it. Without the feature `native` it is what a test on wasm can have: the contracts, the
 //! clock, the ports in memory.
 
 #![forbid(unsafe_code)]
@@ -14,6 +14,7 @@ mod elsewhere;
 #[cfg(feature = "native")]
 pub mod fake;
 pub mod host;
+pub mod journal;
 #[cfg(feature = "native")]
 mod keys;
 #[cfg(feature = "native")]

@@ -51,6 +51,7 @@ impl Servers {
         let emulator = tools::lambda_emulator(cache, &aws)?;
         let faketime = tools::faketime(cache)?;
         let prometheus = tools::prometheus(cache)?;
+        let redis = tools::redis(cache)?;
         let postgres_programs = tools::postgres(cache)?;
         let kubernetes_programs = tools::kubernetes(cache)?;
 
@@ -102,6 +103,8 @@ impl Servers {
             ("LOCKSTEP_TEST_FAKETIME".to_owned(), faketime.display().to_string()),
             ("LOCKSTEP_TEST_POSTGRES".to_owned(), postgres.address()),
             ("LOCKSTEP_TEST_PROMETHEUS".to_owned(), prometheus.display().to_string()),
+            ("LOCKSTEP_TEST_REDIS".to_owned(), redis.program.display().to_string()),
+            ("LOCKSTEP_TEST_REDIS_LIBRARIES".to_owned(), redis.libraries.display().to_string()),
         ];
         for (name, server) in [
             ("LOCKSTEP_TEST_MOTO", &mut moto),

@@ -82,7 +82,7 @@ pub(crate) fn start(host: Host, config: Config) -> Result<Started> {
     }
     let listener = bind(&door.config)?;
     let freshness = &door.config.settings().freshness;
-    if let Some(journal) = freshness.journal {
+    if let Some(journal) = &freshness.journal {
         let bound = freshness.max_staleness;
         tracing::info!(%journal, max_staleness = %bound, "changes in the journal reach the cache within the bound");
     }

@@ -101,7 +101,7 @@ impl Function {
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        if let Some(journal) = settings.freshness.journal {
+        if let Some(journal) = &settings.freshness.journal {
             let bound = settings.freshness.max_staleness;
             tracing::info!(%journal, max_staleness = %bound, "changes in the journal reach the cache within the bound");
         }

@@ -197,6 +197,28 @@ fn operation(row: &Row) -> Option<Operation> {
             let source = parameter("source", "path", text, &schemas::segment());
             ("Deliver a notification", Some("Notification"), ("deliver", vec![source], answer, &[404, 413, 408][..]))
         }
+        #[cfg(feature = "changes")]
+        Where::Changes => {
+            let parameters = vec![
+                query(
+                    "after",
+                    "Where to go on: the `cursor` of the answer before. Without it, the newest there are.",
+                    &json!({ "type": "string", "pattern": r"^[0-9]{1,19}\.[0-9]{1,19}$" }),
+                ),
+                query(
+                    "limit",
+                    "How many changes at most.",
+                    &json!({ "type": "integer", "minimum": 1, "maximum": crate::native::MAX_CHANGES }),
+                ),
+                query(
+                    "wait",
+                    "Seconds to wait for the next change; at a function, 0 alone.",
+                    &json!({ "type": "integer", "minimum": 0, "maximum": crate::native::MAX_WAIT }),
+                ),
+            ];
+            let answer = plain("What has changed, as far as the caller may see it; never a value.", "Changes");
+            ("Read the journal", None, ("readChanges", parameters, answer, &[404][..]))
+        }
         Where::Metrics => {
             let text = json!({ "description": "The numbers, as Prometheus reads them.", "content": { "text/plain": { "schema": { "type": "string" } } } });
             ("Read the metrics", None, ("readMetrics", Vec::new(), text, &[404][..]))

@@ -136,6 +136,17 @@ pub(super) fn all(codes: &[&str]) -> Value {
                 object(&["prefix"], json!({ "prefix": name(), "name": { "type": "null" }, "provider": alias() })),
             ],
         },
+        "Changes": object(&["changes", "cursor", "head", "gap", "more", "age_ms"], json!({
+            "changes": { "type": "array", "items": object(&["seq", "change"], json!({
+                "seq": { "type": "integer", "minimum": 0 },
+                "change": { "type": "object", "description": "The change, as the journal keeps it: `id`, `source`, `name`, `label`, `version`, `kind` and `at` in milliseconds since 1970." },
+            })) },
+            "cursor": { "type": "string", "description": "Go on from here, with `after`." },
+            "head": { "type": "string", "description": "The newest there is." },
+            "gap": { "type": "boolean", "description": "Something between `after` and `changes` is missing: take nothing that is cached for fresh." },
+            "more": { "type": "boolean", "description": "There are more than were asked for." },
+            "age_ms": { "type": "integer", "minimum": 0, "description": "How old the head may be." },
+        })),
         "Invalidated": object(&["invalidated"], json!({ "invalidated": { "type": "integer", "minimum": 0 } })),
         "Report": object(&["version"], json!({
             "version": { "type": "string", "minLength": 1, "description": "The version that no longer works, as it was answered." },

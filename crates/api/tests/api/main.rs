@@ -6,6 +6,8 @@ mod aws;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod house;

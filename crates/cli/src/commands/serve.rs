@@ -37,7 +37,7 @@ pub(crate) async fn run(
     let tls = tls(&config, host)?;
     let listener = bind(&config, listen)?;
     let vault = vault(&config, &endpoint)?;
-    if let Some(journal) = config.settings().freshness.journal {
+    if let Some(journal) = &config.settings().freshness.journal {
         let bound = config.settings().freshness.max_staleness;
         tracing::info!(%journal, max_staleness = %bound, "changes in the journal reach the cache within the bound");
     }

@@ -77,6 +77,8 @@ impl Config {
                 caller: Pace::new(settings.listen.caller_rate, settings.listen.caller_burst),
                 reports: Pace::new(settings.listen.report_rate, settings.listen.report_burst),
                 counted: usize::try_from(settings.listen.max_counted).unwrap_or(usize::MAX),
+                #[cfg(feature = "changes")]
+                waits: front == Front::Listener,
                 ..ApiLimits::default()
             },
             aws: self.aws_surface()?,

@@ -24,6 +24,12 @@ impl Config {
             let message = "there is no journal that could keep what a notification tells; write `freshness.journal`";
             return Err(self.problem("events", message).into());
         };
+        #[cfg(feature = "feed")]
+        if matches!(self.settings().freshness.journal, Some(settings::Journal::Endpoint(_))) {
+            let message =
+                "the feed of another endpoint is read, and not written: let notifications go to that endpoint";
+            return Err(self.problem("events", message).into());
+        }
         let (mut sources, mut problems) = (Vec::new(), Vec::new());
         for (name, source) in events {
             match self.intake(source, ports, assembly) {

@@ -22,6 +22,11 @@ mod simulation;
 #[cfg(feature = "vault")]
 mod vault;
 
+#[cfg(any(feature = "redis", feature = "feed"))]
+pub(super) use self::credential::credential;
+#[cfg(any(feature = "redis", feature = "feed"))]
+pub(super) use self::missing::credential as missing;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

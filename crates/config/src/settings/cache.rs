@@ -1,12 +1,13 @@
 //! `[cache]` and `[freshness]`.
 
-use std::fmt;
 use std::time::Duration;
 
 use lockstep_core::{CacheSettings, OnOutage};
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+#[cfg(any(feature = "redis", feature = "feed"))]
+use super::Credential;
+use super::Journal;
 use crate::units::{Period, Size};
 
 /// `[cache]`: how long values are kept, and how many.
@@ -63,10 +64,18 @@ impl Default for Cache {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Freshness {
-    /// The journal: `memory://`, which serves this process alone. The variable `LOCKSTEP_JOURNAL` says the same.
-    /// Without one there is no promise but the TTL.
+    /// The journal: `dynamodb://TABLE`, `redis://HOST:PORT/NAME`, `rediss://…`, or `https://…`, the feed of
+    /// another endpoint; `memory://` serves this process alone.
+    /// The variable `LOCKSTEP_JOURNAL` says the same. Without one there is no promise but the TTL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub journal: Option<Journal>,
+    /// The password of a journal in Redis, or the token of the endpoint whose feed is the journal.
+    #[cfg(any(feature = "redis", feature = "feed"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal_token: Option<Credential>,
+    /// Allows a journal over a connection without TLS to another machine.
+    #[cfg(any(feature = "redis", feature = "feed"))]
+    pub insecure: bool,
     /// Once a Change is in the journal, no superseded value is served for longer than this; from 100ms to 1h.
     pub max_staleness: Period,
     /// What happens when journal or provider don't answer: `serve` goes on until `max_stale`, marked; `fail` keeps the
@@ -84,59 +93,15 @@ impl Default for Freshness {
     fn default() -> Self {
         Self {
             journal: None,
+            #[cfg(any(feature = "redis", feature = "feed"))]
+            journal_token: None,
+            #[cfg(any(feature = "redis", feature = "feed"))]
+            insecure: false,
             max_staleness: Period::of(Duration::from_secs(5)),
             on_outage: OnOutage::Serve,
             settle: Period::of(Duration::from_mins(2)),
             check_timeout: Period::of(Duration::from_millis(250)),
         }
-    }
-}
-
-/// Where the journal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Journal {
-    /// In this process, for this process.
-    Memory,
-}
-
-/// Journals that the design has and this build has not.
-const LATER: [&str; 6] = ["dynamodb", "redis", "rediss", "durable-object", "http", "https"];
-
-impl fmt::Display for Journal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("memory://")
-    }
-}
-
-impl<'de> Deserialize<'de> for Journal {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let scheme = text.split_once("://").map_or(text.as_str(), |(scheme, _)| scheme);
-        match (text.as_str(), scheme) {
-            ("memory://" | "memory", _) => Ok(Self::Memory),
-            (_, "memory") => Err(D::Error::custom("a journal in memory has no address; write `memory://`")),
-            (_, later) if LATER.contains(&later) => Err(D::Error::custom(format!(
-                "a journal of the kind `{later}` comes later and is not in this build; write `memory://`, or leave \
-                 `journal` out and rely on the TTL"
-            ))),
-            _ => Err(D::Error::custom("this kind of journal is not known; write `memory://`")),
-        }
-    }
-}
-
-impl Serialize for Journal {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for Journal {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Journal".into()
-    }
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "description": "Where the journal is.", "enum": ["memory://"] })
     }
 }
 

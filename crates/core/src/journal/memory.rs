@@ -65,8 +65,9 @@ impl Journal for MemoryJournal {
                 Some(cursor) if !gap => cursor.seq,
                 _ => state.head.saturating_sub(limit as u64),
             };
-            let changes = state.entries.iter().filter(|(seq, _)| *seq > after).take(limit).cloned().collect();
-            Feed { changes, head, gap, head_age: Duration::ZERO }
+            let changes: Vec<_> = state.entries.iter().filter(|(seq, _)| *seq > after).take(limit).cloned().collect();
+            let cut = changes.len() >= limit;
+            Feed { changes, head, gap, cut, head_age: Duration::ZERO }
         }))
     }
 }

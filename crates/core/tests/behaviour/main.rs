@@ -8,6 +8,7 @@ mod cache;
 mod chain;
 mod flight;
 mod freshness;
+mod journal;
 mod lag;
 mod lease;
 mod promise;

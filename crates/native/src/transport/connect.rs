@@ -26,7 +26,7 @@ pub(super) type Sender = SendRequest<Full<Bytes>>;
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// With TLS or without. Behind one type, so that hyper is in the binary once.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Opens a connection. What drives it is a task of its own, which ends with the connection.
@@ -43,7 +43,11 @@ pub(super) async fn open(target: &Target, tls: Option<&Arc<ClientConfig>>, limit
     Ok(sender)
 }
 
-async fn stream(target: &Target, tls: Option<&Arc<ClientConfig>>, limit: Duration) -> Result<Box<dyn Stream>, Failure> {
+pub(crate) async fn stream(
+    target: &Target,
+    tls: Option<&Arc<ClientConfig>>,
+    limit: Duration,
+) -> Result<Box<dyn Stream>, Failure> {
     let failed = |error: io::Error| Failure::of_connecting(target, &error);
     let found = tokio::net::lookup_host((&*target.host, target.port)).await;
     let found: Vec<SocketAddr> = found.map_err(|_| Failure::of_name(target))?.collect();

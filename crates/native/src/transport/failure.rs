@@ -9,7 +9,7 @@ use lockstep_core::{Error, ErrorKind};
 use super::target::Target;
 
 /// A failed exchange.
-pub(super) struct Failure {
+pub(crate) struct Failure {
     kind: ErrorKind,
     /// Whether an open connection ended before the answer began.
     broke: bool,
@@ -26,7 +26,7 @@ impl Failure {
     }
 
     /// TCP or TLS could not be set up.
-    pub(super) fn of_connecting(target: &Target, error: &io::Error) -> Self {
+    pub(crate) fn of_connecting(target: &Target, error: &io::Error) -> Self {
         let mut causes = Causes::default();
         causes.see(error);
         let (kind, message) = if let Some(tls) = causes.tls {
@@ -69,7 +69,7 @@ impl Failure {
     }
 
     /// As core sees it.
-    pub(super) fn into_error(self) -> Error {
+    pub(crate) fn into_error(self) -> Error {
         let error = Error::new(self.kind, self.message);
         if self.unsent { error.unsent() } else { error }
     }

@@ -8,11 +8,11 @@ use lockstep_core::{Error, ErrorKind, Result};
 
 /// Requests with equal targets may share a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) tls: bool,
+pub(crate) struct Target {
+    pub(crate) tls: bool,
     /// A name or an address; that of IPv6 without its brackets.
-    pub(super) host: Box<str>,
-    pub(super) port: u16,
+    pub(crate) host: Box<str>,
+    pub(crate) port: u16,
 }
 
 impl Target {

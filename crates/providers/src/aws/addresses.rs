@@ -28,7 +28,10 @@ const GLOBAL_STS: [&str; 15] = [
     "us-west-2",
 ];
 
+#[cfg(not(feature = "aws-dynamodb"))]
 const SERVICES: [Service; 3] = [Service::SecretsManager, Service::Ssm, Service::Sts];
+#[cfg(feature = "aws-dynamodb")]
+const SERVICES: [Service; 4] = [Service::SecretsManager, Service::Ssm, Service::Sts, Service::DynamoDb];
 
 /// Where an address was written, and the address.
 type Written = Option<(String, String)>;
@@ -38,7 +41,7 @@ type Written = Option<(String, String)>;
 pub(crate) struct Addresses {
     insecure: bool,
     /// From environment and profile, in the order of [`SERVICES`].
-    found: [Written; 3],
+    found: [Written; SERVICES.len()],
     variant: Variant,
     legacy_sts: bool,
 }

@@ -15,6 +15,8 @@ pub(crate) enum Service {
     SecretsManager,
     Ssm,
     Sts,
+    #[cfg(feature = "aws-dynamodb")]
+    DynamoDb,
 }
 
 impl Service {
@@ -24,6 +26,8 @@ impl Service {
             Self::SecretsManager => "secretsmanager",
             Self::Ssm => "ssm",
             Self::Sts => "sts",
+            #[cfg(feature = "aws-dynamodb")]
+            Self::DynamoDb => "dynamodb",
         }
     }
 
@@ -33,6 +37,8 @@ impl Service {
             Self::SecretsManager => "secretsmanager.",
             Self::Ssm => "AmazonSSM.",
             Self::Sts => "",
+            #[cfg(feature = "aws-dynamodb")]
+            Self::DynamoDb => "DynamoDB_20120810.",
         }
     }
 
@@ -42,6 +48,17 @@ impl Service {
             Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
             Self::Ssm => "AWS_ENDPOINT_URL_SSM",
             Self::Sts => "AWS_ENDPOINT_URL_STS",
+            #[cfg(feature = "aws-dynamodb")]
+            Self::DynamoDb => "AWS_ENDPOINT_URL_DYNAMODB",
+        }
+    }
+
+    /// The media type of its JSON protocol: its version is part of it.
+    pub(crate) fn media_type(self) -> &'static str {
+        match self {
+            #[cfg(feature = "aws-dynamodb")]
+            Self::DynamoDb => "application/x-amz-json-1.0",
+            _ => "application/x-amz-json-1.1",
         }
     }
 
@@ -51,6 +68,8 @@ impl Service {
             Self::SecretsManager => "secrets_manager",
             Self::Ssm => "ssm",
             Self::Sts => "sts",
+            #[cfg(feature = "aws-dynamodb")]
+            Self::DynamoDb => "dynamodb",
         }
     }
 
@@ -270,6 +289,12 @@ mod tests {
                         Endpoint::of(service, &Region::parse(region).unwrap(), Variant { fips, dual_stack }).unwrap();
                     let expected = hosts.next().unwrap();
                     assert_eq!(endpoint.host(), *expected, "{region} {fips} {dual_stack}");
+                    // DynamoDB's rule set is that of Parameter Store with another name in it.
+                    if service == Service::Ssm {
+                        let region = Region::parse(region).unwrap();
+                        let twin = Endpoint::of(Service::DynamoDb, &region, Variant { fips, dual_stack }).unwrap();
+                        assert_eq!(twin.host(), expected.replacen("ssm", "dynamodb", 1));
+                    }
                 }
             }
         }

@@ -94,7 +94,7 @@ impl JsonClient {
         let broken = |_| Error::new(ErrorKind::Internal, "a request to AWS could not be built");
         Request::post(endpoint.uri().clone())
             .header(HOST, endpoint.host())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"))
+            .header(CONTENT_TYPE, HeaderValue::from_static(self.service.media_type()))
             .header("x-amz-target", format!("{}{operation}", self.service.target()))
             .body(Bytes::from(json))
             .map_err(broken)
@@ -108,6 +108,12 @@ pub(crate) fn failure(service: Service, response: Response<Bytes>) -> Verdict {
     let (code, words) = code_and_words(&parts.headers, body.bytes());
     let after = retry_after(&parts.headers);
     let mut verdict = verdict(service, &code, &words, parts.status.as_u16(), after);
+    #[cfg(feature = "aws-dynamodb")]
+    if service == Service::DynamoDb
+        && let Some(cancelled) = super::dynamodb::Cancelled::of(&code, &body)
+    {
+        verdict.error = verdict.error.because(cancelled);
+    }
     if let Some(id) = ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| parts.headers.get(*name))
         && let Ok(id) = id.to_str()
     {

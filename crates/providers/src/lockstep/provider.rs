@@ -102,7 +102,7 @@ impl LockstepProvider {
     }
 
     /// The body of a success.
-    async fn ask(&self, call: &Call, method: Method, path: &str) -> Result<Body> {
+    pub(super) async fn ask(&self, call: &Call, method: Method, path: &str) -> Result<Body> {
         let response = self.send(call, method, path, None).await?;
         if response.status() == StatusCode::OK { Ok(Body::new(response.into_body())) } else { Err(error_of(&response)) }
     }

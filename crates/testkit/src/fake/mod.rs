@@ -7,6 +7,7 @@
 mod action;
 pub mod azure;
 mod connection;
+mod cutting;
 pub mod gcp;
 mod service;
 mod vault;
@@ -22,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use self::action::{Action, gzip_bomb};
+pub use self::cutting::{Cut, CuttingProxy};
 pub use self::service::{Answer, Served};
 pub use self::vault::{Node, VaultCluster};
 use crate::host::locked;

@@ -8,6 +8,7 @@
 //! The servers are shared by all tests of a run: name what you make with [`unique`].
 
 mod process;
+mod redis;
 mod skip;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod tests;
 use std::path::PathBuf;
 
 pub use self::process::{Running, free_port};
+pub use self::redis::RedisServer;
 pub use self::skip::{Missing, skip, skip_here};
 
 /// Where a server that checks signatures listens, and a key with every right on it.
@@ -222,6 +224,26 @@ pub fn faketime() -> Result<PathBuf, Missing> {
 /// [`Missing`] when `LOCKSTEP_TEST_PROMETHEUS` is not set.
 pub fn prometheus() -> Result<PathBuf, Missing> {
     variable("LOCKSTEP_TEST_PROMETHEUS", "Prometheus").map(PathBuf::from)
+}
+
+/// Redis, for tests that start one of their own.
+#[derive(Clone, Debug)]
+pub struct RedisProgram {
+    /// `redis-server`.
+    pub program: PathBuf,
+    /// Where the libraries are that it needs, for `LD_LIBRARY_PATH`.
+    pub libraries: PathBuf,
+}
+
+/// Debian's Redis 7: the product.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_REDIS` or its libraries are not set.
+pub fn redis() -> Result<RedisProgram, Missing> {
+    Ok(RedisProgram {
+        program: variable("LOCKSTEP_TEST_REDIS", "Redis").map(PathBuf::from)?,
+        libraries: variable("LOCKSTEP_TEST_REDIS_LIBRARIES", "Redis").map(PathBuf::from)?,
+    })
 }
 
 /// The `lockstep` command, dynamically linked, as the gate built it.

@@ -44,7 +44,10 @@ pub(super) fn wasm(session: &mut Session) -> Outcome<Tally> {
     for name in WASM_CRATES {
         command.args(["--package", &format!("lockstep-{name}")]);
     }
-    command.args(["--features", "lockstep-auth/aws-iam,lockstep-auth/jwt,lockstep-auth/mtls,lockstep-events/sns"]);
+    command.args([
+        "--features",
+        "lockstep-auth/aws-iam,lockstep-auth/jwt,lockstep-auth/mtls,lockstep-events/sns,lockstep-events/dynamodb,lockstep-events/redis",
+    ]);
     check(process::run(&mut command))
 }
 

@@ -69,6 +69,22 @@ pub(crate) fn prometheus(cache: &Cache) -> Outcome<PathBuf> {
     Ok(home.join("usr/bin"))
 }
 
+/// `redis-server` and where its libraries are.
+#[derive(Debug)]
+pub(crate) struct Redis {
+    pub(crate) program: PathBuf,
+    pub(crate) libraries: PathBuf,
+}
+
+/// Redis 7: Debian's. Its server is in the package of its tools.
+pub(crate) fn redis(cache: &Cache) -> Outcome<Redis> {
+    let packages = ["redis-server=5:7.0.15-*", "redis-tools=5:7.0.15-*", "libjemalloc2", "liblzf1", "libatomic1"];
+    let home = unpacked(cache, "redis-7.0.15", &packages)?;
+    let libraries = library(&home, "liblzf.so.1")?;
+    let libraries = libraries.parent().map_or_else(|| home.clone(), Path::to_owned);
+    Ok(Redis { program: home.join("usr/bin/redis-server"), libraries })
+}
+
 fn unpacked(cache: &Cache, name: &str, packages: &[&str]) -> Outcome<PathBuf> {
     fetched(cache, name, |apt, log| process::logged(apt().args(["-q", "download"]).args(packages), log))
 }

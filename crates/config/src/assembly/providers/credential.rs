@@ -6,7 +6,7 @@ use super::Config;
 use crate::settings;
 
 /// A credential, its path as the configuration's folder has it.
-pub(super) fn credential(config: &Config, credential: &settings::Credential) -> Credential {
+pub(in crate::assembly) fn credential(config: &Config, credential: &settings::Credential) -> Credential {
     match credential {
         settings::Credential::Env(name) => Credential::Env(name.as_str().into()),
         settings::Credential::File(path) => Credential::File(config.path(path).into_boxed_path()),

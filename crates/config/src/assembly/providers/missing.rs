@@ -28,7 +28,12 @@ pub(super) fn of(config: &Config, ports: &Ports, alias: &Alias, provider: &Provi
     problems
 }
 
-fn credential(config: &Config, ports: &Ports, key: &str, credential: &Credential) -> Option<Problem> {
+pub(in crate::assembly) fn credential(
+    config: &Config,
+    ports: &Ports,
+    key: &str,
+    credential: &Credential,
+) -> Option<Problem> {
     match credential {
         Credential::Env(name) if ports.env.var(name).is_none() => {
             let message = format!("the variable {name} is not set, or empty; set it, or name another one");

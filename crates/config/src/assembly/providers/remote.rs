@@ -15,7 +15,7 @@ use super::{Config, Ports};
 use crate::settings::Tls;
 
 /// The ports of a provider with this TLS profile.
-pub(super) fn ports(ports: &Ports, tls: &TlsProfile) -> Result<ProviderPorts> {
+pub(in crate::assembly) fn ports(ports: &Ports, tls: &TlsProfile) -> Result<ProviderPorts> {
     Ok(ProviderPorts {
         transport: ports.transports.build(tls)?,
         env: Arc::clone(&ports.env),

@@ -27,6 +27,8 @@ const ANY: Row = Row {
 const SECRETS_MANAGER: Option<Service> = Some(Service::SecretsManager);
 const SSM: Option<Service> = Some(Service::Ssm);
 const STS: Option<Service> = Some(Service::Sts);
+#[cfg(feature = "aws-dynamodb")]
+const DYNAMODB: Option<Service> = Some(Service::DynamoDb);
 
 /// The table. Rows of one service stand before those of all.
 pub(super) const ROWS: &[Row] = &[
@@ -279,6 +281,40 @@ pub(super) const ROWS: &[Row] = &[
         service: STS,
         kind: ErrorKind::Config,
         message: "STS is not activated in this region; activate it, or use another region",
+        ..ANY
+    },
+    // DynamoDB
+    #[cfg(feature = "aws-dynamodb")]
+    Row {
+        codes: &["ResourceNotFoundException"],
+        service: DYNAMODB,
+        kind: ErrorKind::Config,
+        message: "there is no such table in this account and region; make it as docs/journal.md says, or correct its name",
+        ..ANY
+    },
+    #[cfg(feature = "aws-dynamodb")]
+    Row {
+        codes: &["ValidationException"],
+        service: DYNAMODB,
+        words: &["schema", "key element", "missing the key", "conditions on the keys"],
+        kind: ErrorKind::Config,
+        message: "the table's key is another one; its partition key is `pk` (a string) and its sort key `sk` (a number)",
+        ..ANY
+    },
+    #[cfg(feature = "aws-dynamodb")]
+    Row {
+        codes: &["TransactionCanceledException", "TransactionConflictException"],
+        service: DYNAMODB,
+        kind: ErrorKind::Conflict,
+        message: "another write was faster, or what was to be written is there already",
+        ..ANY
+    },
+    #[cfg(feature = "aws-dynamodb")]
+    Row {
+        codes: &["InternalServerError"],
+        service: DYNAMODB,
+        kind: ErrorKind::Unavailable,
+        message: "DynamoDB has a fault of its own",
         ..ANY
     },
     // Every service

@@ -8,10 +8,17 @@ use ErrorKind::{
     Config, Conflict, Decrypt, Deleted, Denied, InvalidName, InvalidReference, Malformed, NotFound, QuotaExceeded,
     RotationInProgress, RotationNotConfigured, Throttled, Unauthenticated, Unavailable, VersionNotFound,
 };
-use Service::{SecretsManager as Sm, Ssm, Sts};
+use Service::{DynamoDb, SecretsManager as Sm, Ssm, Sts};
 
 /// Service, code, words, status, kind. Every code that AWS's models and SDKs name stands here.
 const CASES: &[(Service, &str, &str, u16, ErrorKind)] = &[
+    (DynamoDb, "ResourceNotFoundException", "Requested resource not found", 400, Config),
+    (DynamoDb, "ValidationException", "The provided key element does not match the schema", 400, Config),
+    (DynamoDb, "TransactionCanceledException", "Transaction cancelled", 400, Conflict),
+    (DynamoDb, "TransactionConflictException", "Transaction is ongoing for the item", 400, Conflict),
+    (DynamoDb, "InternalServerError", "", 500, Unavailable),
+    (DynamoDb, "ProvisionedThroughputExceededException", "", 400, Throttled),
+    (DynamoDb, "TransactionInProgressException", "", 400, Throttled),
     (Sm, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.", 400, NotFound),
     (
         Sm,

@@ -160,6 +160,7 @@ pub(super) fn endpoint_with(callers: &str) -> Endpoint {
     let ports = Ports {
         clock: ManualClock::new(),
         transports: Arc::new(OneTransport(FakeTransport::by(|_| Reply::new(503, "")))),
+        sockets: Arc::new(lockstep_core::NoSockets),
         env,
         files: TestFiles::new(),
         random: TestRandom::seeded(1),
