@@ -35,7 +35,9 @@ fn requests(row: &Row, backend: &Backend) -> Option<Vec<(&'static str, String, S
     };
     let get = |rest: String| vec![("GET", format!("{start}{rest}"), String::new())];
     Some(match row.to {
-        Where::Ping | Where::Live | Where::Ready | Where::Metrics | Where::OpenApi => get(String::new()),
+        Where::Ping | Where::Live | Where::Ready | Where::Metrics | Where::OpenApi | Where::Changes => {
+            get(String::new())
+        }
         Where::SecretsManager => get(format!("?secretId={escaped}&refreshNow=true")),
         Where::ParameterStore => {
             let at = |decrypt| ("GET", format!("{start}?name={escaped}&withDecryption={decrypt}"), String::new());

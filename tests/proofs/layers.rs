@@ -35,7 +35,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
 ];
 
 /// The layer of each key. A key that ends in `.` stands for all under it.
-const KEYS: [(&str, &str); 23] = [
+const KEYS: [(&str, &str); 24] = [
     ("audit.", "audit"),
     ("metrics.", "metrics"),
     ("trace.", "trace"),
@@ -48,6 +48,7 @@ const KEYS: [(&str, &str); 23] = [
     ("cache.max_entries", "cache"),
     ("cache.max_bytes", "cache"),
     ("cache.pin_recheck", "cache"),
+    ("cache.report_pause", "cache"),
     ("cache.refresh_ahead", "refresh ahead, stale values, remembered misses"),
     ("cache.max_stale", "refresh ahead, stale values, remembered misses"),
     ("cache.negative_ttl", "refresh ahead, stale values, remembered misses"),

@@ -109,6 +109,8 @@ fn route(path: Spelling) -> Option<&'static str> {
         Spelling::Rest("/api/v1/metadata/") => "/api/v1/metadata/{name}",
         Spelling::Rest("/api/v1/versions/") => "/api/v1/versions/{name}",
         Spelling::Rest("/api/v1/rotate/") => "/api/v1/rotate/{name}",
+        Spelling::Rest("/api/v1/report-stale/") => "/api/v1/report-stale/{name}",
+        Spelling::Rest("/api/v1/events/") => "/api/v1/events/{source}",
         Spelling::Rest("/v1/sys/internal/ui/mounts/") => "/v1/sys/internal/ui/mounts/{path}",
         Spelling::Rest("/v1/") => "/v1/{path}",
         Spelling::Rest(_) => return None,
