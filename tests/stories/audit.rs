@@ -245,6 +245,7 @@ fn with_nobody_to_take_them_a_full_queue_refuses_or_drops_as_it_is_told() {
         let running = Lockstep::serve(config(&sink).as_str(), &[]);
         let answers: Vec<u16> = (0..10).map(|_| running.get("/api/v1/secrets/db").status).collect();
         assert_eq!((answers[0], answers[9]), (200, wanted), "{policy} {answers:?}");
+        running.until_said("the audit's queue is full");
         let said = running.said();
         assert_eq!(said.matches("the audit's queue is full").count(), 1, "{said}");
     }
