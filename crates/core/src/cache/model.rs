@@ -49,7 +49,9 @@ fn entry(version: u64) -> Arc<Entry> {
         refresh_ahead: Duration::ZERO,
         unconfirmed: None,
         superseded: std::sync::OnceLock::new(),
-        refreshed: std::sync::Mutex::default(),
+        reported: std::sync::atomic::AtomicBool::new(false),
+        last_report: Mutex::default(),
+        refreshed: Mutex::default(),
         lease: None,
     })
 }
