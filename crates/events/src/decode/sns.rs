@@ -15,7 +15,8 @@ const MAX_TOKEN_BYTES: usize = 1024;
 
 /// What was posted over HTTPS, or a function was called with.
 pub(super) fn delivered(body: &Value, gathered: &mut Gathered<'_>) {
-    if let Some(records) = body.get("Records").and_then(Value::as_array) {
+    // An envelope's signature covers members of its own: what stands beside them was signed by nobody.
+    if let (None, Some(records)) = (body.get("Type"), body.get("Records").and_then(Value::as_array)) {
         let read = |record: &Value, gathered: &mut Gathered<'_>| match record.get("Sns") {
             Some(envelope) => notification(envelope, gathered),
             None => gathered.ignore(Reason::UnknownShape),

@@ -380,6 +380,22 @@ async fn e1_e2_an_intake_decodes_and_confirms_what_was_verified_and_asks_nobody_
     assert_eq!(asked, [format!("https://{HOST}/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=2336412f37")]);
 }
 
+/// What a function is called with has no place beside an envelope. Break: read `Records` whatever `Type` says.
+#[tokio::test]
+async fn e1_what_stands_beside_a_signed_envelope_is_not_read() {
+    let World { verifier, clock, .. } = World::serving(genuine());
+    let intake = Intake { sender: Sender::Sns(verifier), accepted: Accepted::anything() };
+    let forged = json!({ "id": "1", "detail-type": "Parameter Store Change", "source": "aws.ssm",
+                         "account": "123456789012", "region": "us-west-2", "time": "2025-12-31T23:59:00Z",
+                         "detail": { "operation": "Update", "name": "/db/password" } });
+    for genuine in [notification(), confirmation()] {
+        let mut envelope = signed(genuine);
+        envelope["Records"] = json!([{ "Sns": { "TopicArn": TOPIC, "Message": forged.to_string() } }]);
+        let taken = intake.take(&http::HeaderMap::new(), envelope.to_string().as_bytes(), clock.wall()).await.unwrap();
+        assert_eq!(taken.changes, []);
+    }
+}
+
 #[test]
 fn a_verifier_needs_a_topic() {
     for topics in
