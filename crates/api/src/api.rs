@@ -4,16 +4,16 @@
 //! The order of refusals is here and nowhere else: cap, forwarded, host, browser, address's rate, login, caller's rate,
 //! method, route, body, load, parameters.
 
+mod outcome;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response};
 use lockstep_auth::{Callers, Refused};
 use lockstep_core::{
-    AuditRecord, Call, Clock, Error, ErrorKind, FrontDoor, Hops, Login, Peer, Principal, Random, RequestId, Resolver,
-    Result, Spawn, UnixMillis,
+    Call, Clock, FrontDoor, Hops, Login, Peer, Principal, Random, RequestId, Resolver, Result, Spawn, UnixMillis,
 };
 
 use crate::crowd::{Count, Crowd};
@@ -24,15 +24,11 @@ use crate::health::Readiness;
 use crate::native::Tags;
 use crate::parts::{ApiLimits, ApiParts, AwsSurface};
 use crate::refusal::Refusal;
-use crate::request_id::{self, RequestIds};
-use crate::request_span::{Begun, RequestSpan};
+use crate::request_id::RequestIds;
+use crate::request_span::Begun;
 use crate::routes::{Door, Methods, Row, Where, check_prefix, find, speaks_text};
 use crate::target::{BadTarget, Target};
 use crate::{PrometheusMetrics, aws, health, native, problem};
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest path kept in the audit record of a refusal, in characters.
-const MAX_AUDITED_PATH: usize = 256;
 
 /// The HTTP surface. One per process, whatever listeners there are.
 pub struct Api {
@@ -404,89 +400,6 @@ impl Api {
 
     fn in_text(&self, parts: &Parts) -> bool {
         self.aws.is_some() && speaks_text(parts.uri.path())
-    }
-
-    /// Records a refusal and answers it.
-    fn refused(
-        &self,
-        door: Door,
-        (refusal, who): &Turned,
-        peer: &Peer,
-        parts: &Parts,
-        id: &RequestId,
-        span: RequestSpan,
-    ) -> Response<Bytes> {
-        if let Some(metrics) = &self.metrics {
-            metrics.refused(refusal.code());
-        }
-        let before_login = refusal.is_before_login();
-        let path: String = parts.uri.path().chars().take(MAX_AUDITED_PATH).collect();
-        self.resolver.record_at_door(AuditRecord {
-            at: self.clock.wall(),
-            request_id: id.clone(),
-            // Whoever was refused before or at the login has not shown who they are.
-            principal: who.as_ref().map_or_else(|| self.nobody.clone(), |who| who.id.clone()),
-            peer: peer.address.clone(),
-            action: if before_login { "login" } else { "request" },
-            provider: None,
-            name: path.into(),
-            version: None,
-            outcome: refusal.outcome(),
-            cached: false,
-            policy: Some(Arc::from(refusal.reason())),
-            count: 1,
-        });
-        let response = match refusal {
-            #[cfg(feature = "vault-surface")]
-            _ if door == Door::Vault => crate::vault::refused(refusal),
-            Refusal::Invalid(error) if self.in_text(parts) => aws::invalid_response(error),
-            _ if self.in_text(parts) => refusal.text_response(),
-            _ => refusal.problem_response(id),
-        };
-        self.dress(door, response, parts, id, span)
-    }
-
-    /// What a caller is told of a failure. Where what is denied is hidden, that and what is not there are one answer, whatever
-    /// the provider has said.
-    pub(crate) fn told(&self, error: Error) -> Error {
-        let is_hidden = match error.kind() {
-            ErrorKind::Denied => error.provider().is_none(),
-            // A provider that there is not, or whose secrets are for others, is not told apart either.
-            kind => matches!(kind, ErrorKind::NotFound | ErrorKind::InvalidReference),
-        };
-        if self.hide_denied && is_hidden {
-            return Error::new(ErrorKind::NotFound, "there is no such secret, or it is not for this caller");
-        }
-        error
-    }
-
-    /// Whether this is what a caller may not know is there.
-    pub(crate) fn hides(&self, error: &Error) -> bool {
-        self.hide_denied && error.kind() == ErrorKind::Denied && error.provider().is_none()
-    }
-
-    /// What every answer has: the request id, where the surface has one, and no body on HEAD. Its span ends here.
-    fn dress(
-        &self,
-        door: Door,
-        mut response: Response<Bytes>,
-        parts: &Parts,
-        id: &RequestId,
-        span: RequestSpan,
-    ) -> Response<Bytes> {
-        let in_text = door == Door::Main && self.in_text(parts);
-        if (matches!(id, RequestId::Given(_)) || !in_text)
-            && let Some(value) = request_id::header(id)
-        {
-            response.headers_mut().insert(REQUEST_ID, value);
-        }
-        if parts.method == Method::HEAD {
-            let length = HeaderValue::from(response.body().len());
-            response.headers_mut().insert(CONTENT_LENGTH, length);
-            *response.body_mut() = Bytes::new();
-        }
-        span.ended(&parts.method, response.status());
-        response
     }
 
     /// A body is let in only when its head passes every check. [`Api::answer_at`] makes the same checks: whoever

@@ -32,21 +32,24 @@ pub struct EventSource {
 
 /// The places where notifications come in, and the journal that their Changes go to.
 pub struct Events {
-    sources: BTreeMap<Box<str>, EventSource>,
+    sources: Vec<EventSource>,
     journal: Arc<dyn Journal>,
 }
 
 impl Events {
-    /// These sources; of two with one name the last.
-    pub fn new(sources: impl IntoIterator<Item = EventSource>, journal: Arc<dyn Journal>) -> Self {
-        let sources = sources.into_iter().map(|source| (source.name.clone(), source)).collect();
+    /// These sources, each with a name of its own.
+    pub fn new(sources: Vec<EventSource>, journal: Arc<dyn Journal>) -> Self {
         Self { sources, journal }
+    }
+
+    fn source(&self, name: &str) -> Option<&EventSource> {
+        self.sources.iter().find(|source| *source.name == *name)
     }
 
     /// Whether a request to this source shows who sent it in another way than by a login: a signature of its body, or
     /// nothing, where Event Grid only asks whether it may deliver.
     pub(crate) fn needs_no_login(&self, source: &str, method: &Method) -> bool {
-        self.sources.get(source).is_some_and(|source| match *method {
+        self.source(source).is_some_and(|source| match *method {
             Method::POST => source.intake.is_signed(),
             Method::OPTIONS => true,
             _ => false,
@@ -56,7 +59,7 @@ impl Events {
 
 /// Answers a delivery, or the question whether there may be any.
 pub(crate) async fn answer(api: &Api, events: &Events, exchange: &Exchange<'_>) -> Result<Response<Bytes>, Stop> {
-    let source = events.sources.get(exchange.rest()).ok_or(Refusal::Route)?;
+    let source = events.source(exchange.rest()).ok_or(Refusal::Route)?;
     Query::parse(exchange.target(), &[], &[])?;
     let parts = exchange.head.parts.ok_or(Refusal::Route)?;
     if parts.method == Method::OPTIONS {

@@ -102,6 +102,11 @@ struct Series {
 }
 
 impl Series {
+    /// Whether it ever counted anything.
+    fn is_used(&self) -> bool {
+        self.succeeded.load(Ordering::Relaxed) + self.failed.load(Ordering::Relaxed) > 0
+    }
+
     fn add(&self, succeeded: bool, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let bucket = BUCKETS.iter().position(|end| micros <= *end).unwrap_or(BUCKETS.len());

@@ -4,6 +4,7 @@
 
 mod audit;
 mod callers;
+mod credential;
 mod endpoint;
 #[cfg(feature = "events")]
 mod events;
@@ -14,7 +15,7 @@ mod policies;
 mod providers;
 #[cfg(feature = "otlp")]
 mod telemetry;
-#[cfg(any(feature = "dynamodb", feature = "redis", feature = "feed"))]
+#[cfg(feature = "shared-journal")]
 mod telling;
 #[cfg(feature = "vault-surface")]
 mod vault_surface;
@@ -37,9 +38,6 @@ pub use self::endpoint::{Endpoint, Front};
 #[cfg(feature = "otlp")]
 pub use self::telemetry::{Telemetry, TelemetryHeaders};
 pub use self::watch::Watch;
-#[cfg(feature = "redis")]
-use lockstep_core::Sockets;
-
 use crate::config::Config;
 use crate::problem::Problems;
 use crate::settings::{self, AuditSinkKind};
@@ -57,7 +55,7 @@ pub struct Ports {
     pub transports: Arc<dyn Transports>,
     /// The way out for what is not HTTP.
     #[cfg(feature = "redis")]
-    pub sockets: Arc<dyn Sockets>,
+    pub sockets: Arc<dyn lockstep_core::Sockets>,
     /// Environment variables.
     pub env: Arc<dyn Env>,
     /// Files.
@@ -115,15 +113,13 @@ impl Config {
         };
         let built = providers::build(self, ports, &*sink)?;
         let journal = journal::build(self, ports)?;
-        let watch =
-            journal.clone().filter(|_| !built.sources.is_empty()).map(|journal| Watch::new(journal, built.sources));
+        let shared = settings.freshness.journal != Some(settings::Journal::Memory);
+        let watch = journal
+            .clone()
+            .filter(|_| !built.sources.is_empty())
+            .map(|journal| Watch::new(journal, built.sources, shared));
         #[cfg(feature = "events")]
         let scopes = built.mounts.iter().map(|mount| mount.provider.scope().clone()).collect();
-        #[cfg(any(feature = "dynamodb", feature = "redis", feature = "feed"))]
-        let watch = {
-            let shared = settings.freshness.journal != Some(settings::Journal::Memory);
-            watch.map(|watch| watch.shared(shared))
-        };
         let resolver = Resolver::new(ResolverParts {
             clock: Arc::clone(&ports.clock),
             random: Arc::clone(&ports.random),

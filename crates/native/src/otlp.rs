@@ -228,7 +228,10 @@ impl OtlpExporter {
     }
 
     fn remove(&self, count: usize) {
-        self.queue().drain(..count);
+        let mut queue = self.queue();
+        let count = count.min(queue.len());
+        queue.drain(..count);
+        drop(queue);
         if self.full.swap(false, Ordering::Relaxed) {
             tracing::info!(dropped = self.dropped.load(Ordering::Relaxed), "the queue of spans has room again");
         }

@@ -74,7 +74,8 @@ impl MetricLines {
             (&numbers.call, "secrets_provider_calls_total", "secrets_provider_call_duration_seconds"),
         ];
         for (series, total, duration) in families {
-            for (operation, series) in OPERATIONS.into_iter().zip(series) {
+            let used = OPERATIONS.into_iter().zip(series).filter(|(_, series)| series.is_used());
+            for (operation, series) in used {
                 let operation = ("operation", operation.as_str());
                 self.count(lines, of(&[operation, ("status", "success")]), total, &series.succeeded);
                 self.count(lines, of(&[operation, ("status", "error")]), total, &series.failed);

@@ -120,7 +120,7 @@ fn operations<'a>(
 ) {
     let used = all.flat_map(|(alias, series)| {
         let busy = move |(operation, series): (Operation, &'a Series)| {
-            (read(&series.succeeded) + read(&series.failed) > 0).then_some((alias, operation.as_str(), series))
+            series.is_used().then_some((alias, operation.as_str(), series))
         };
         OPERATIONS.into_iter().zip(series).filter_map(busy)
     });

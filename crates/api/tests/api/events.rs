@@ -36,8 +36,7 @@ async fn deliver(house: &House, address: &str, signature: &str) -> u16 {
 }
 
 async fn kept(journal: &dyn Journal, house: &House) -> usize {
-    let call = Call::new(house.clock.clone(), Arc::new(lockstep_testkit::TokioSpawn), "r", std::time::Duration::MAX);
-    journal.since(&call, None, 100).await.unwrap().changes.len()
+    journal.since(&lockstep_testkit::call(&house.clock), None, 100).await.unwrap().changes.len()
 }
 
 /// E6. Break: count only requests that log in (`is_limited`).

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use lockstep_auth::{AuditDelivery, DeliveryLimits, DeliveryParts, DeliveryToken};
 use lockstep_core::{ChainKey, ChainWriter, Clock, Env, Error, Files, Pem, Random, TlsProfile, Transports, WhenFull};
-use lockstep_providers::Credential;
 
 use crate::config::Config;
 use crate::problem::Problems;
-use crate::settings::{self, AuditHttp, AuditWhenFull};
+use crate::settings::{AuditHttp, AuditWhenFull};
 
 impl From<AuditWhenFull> for WhenFull {
     fn from(when_full: AuditWhenFull) -> Self {
@@ -93,12 +92,5 @@ impl Config {
                 timeout: http.timeout.get(),
             },
         }))
-    }
-
-    pub(super) fn credential(&self, from: &settings::Credential) -> Credential {
-        match from {
-            settings::Credential::Env(name) => Credential::Env(name.as_str().into()),
-            settings::Credential::File(path) => Credential::File(self.path(path).into_boxed_path()),
-        }
     }
 }

@@ -67,7 +67,7 @@ fn redis(config: &Config, ports: &Ports, address: &settings::ServerAddress) -> R
         },
         name: address.name.clone(),
         user: address.user.clone(),
-        password: token.map(|token| super::providers::credential(config, token)),
+        password: token.map(|token| config.credential(token)),
     };
     let ports = RedisPorts {
         sockets: Arc::clone(&ports.sockets),
@@ -94,7 +94,7 @@ fn endpoint(config: &Config, ports: &Ports, address: &str) -> Result<Arc<dyn Jou
     }
     let settings = LockstepSettings {
         address: address.to_owned(),
-        token: super::providers::credential(config, token),
+        token: config.credential(token),
         provider: None,
         members: lockstep_core::MAX_MEMBERS,
         environment: String::new(),

@@ -4,8 +4,6 @@
 mod aws;
 #[cfg(feature = "azure-key-vault")]
 mod azure;
-#[cfg(any(feature = "remote", feature = "simulation"))]
-mod credential;
 #[cfg(feature = "gcp-secret-manager")]
 mod gcp;
 #[cfg(feature = "kubernetes")]
@@ -22,11 +20,6 @@ mod simulation;
 #[cfg(feature = "vault")]
 mod vault;
 
-#[cfg(any(feature = "redis", feature = "feed"))]
-pub(super) use self::credential::credential;
-#[cfg(any(feature = "redis", feature = "feed"))]
-pub(super) use self::missing::credential as missing;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -35,6 +28,8 @@ use lockstep_core::{
     Upstream,
 };
 
+#[cfg(any(feature = "redis", feature = "feed"))]
+pub(super) use self::missing::credential as missing;
 use super::{Built, Ports};
 use crate::config::Config;
 use crate::problem::{Problem, Problems};

@@ -12,8 +12,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The type of the provider whose versions mean something to this process alone: digests under a key of its own.
 const FILE: &str = "file";
 
+/// Tells the journal of what was seen; when it is `shared`, others read it too.
+///
+/// # Errors
+/// As [`insist`].
+pub(super) async fn tell(
+    journal: &dyn Journal,
+    call: &impl Fn() -> Call,
+    alias: &Alias,
+    changes: Vec<Change>,
+    shared: bool,
+) -> Result<Cursor> {
+    let changes = if shared { for_others(changes) } else { changes };
+    insist(journal, call, alias, &changes).await
+}
+
 /// What others may be told: a version that they can't know would have them wait for it.
-pub(super) fn for_others(mut changes: Vec<Change>) -> Vec<Change> {
+fn for_others(mut changes: Vec<Change>) -> Vec<Change> {
     for change in changes.iter_mut().filter(|change| change.source.provider == FILE) {
         change.version = None;
     }
@@ -24,12 +39,7 @@ pub(super) fn for_others(mut changes: Vec<Change>) -> Vec<Change> {
 ///
 /// # Errors
 /// What the journal says of the changes themselves; being away, or refusing us for now, is none.
-pub(super) async fn insist(
-    journal: &dyn Journal,
-    call: &impl Fn() -> Call,
-    alias: &Alias,
-    changes: &[Change],
-) -> Result<Cursor> {
+async fn insist(journal: &dyn Journal, call: &impl Fn() -> Call, alias: &Alias, changes: &[Change]) -> Result<Cursor> {
     let mut pause = FIRST_PAUSE;
     loop {
         let call = call();

@@ -2,6 +2,9 @@
 
 #[cfg(feature = "callers")]
 mod callers;
+#[cfg(all(feature = "dynamodb", feature = "feed", feature = "redis"))]
+mod journal;
+mod kubernetes;
 mod platform;
 
 use std::sync::{Arc, Mutex};
@@ -377,53 +380,6 @@ async fn a_template_makes_the_names_and_a_list_leads_back_to_them() {
     assert_eq!(names, ["app/db"], "it goes by the name that it can be asked for, and nothing else is shown");
 }
 
-/// Break: `missing` of Kubernetes, or a branch of `Checks::kubernetes`.
-#[test]
-fn a_login_that_kubernetes_can_not_have_is_said_at_start_with_its_place_and_what_to_write() {
-    let provider = "[providers.k]\ntype = \"kubernetes\"\n";
-    for (more, variables, place, advice) in [
-        ("", &[][..], "lockstep.toml:1:1: `providers.k.auth`: ", "set KUBECONFIG"),
-        ("", &[("KUBERNETES_SERVICE_HOST", "10.0.0.1")], "lockstep.toml:1:1: `providers.k.auth`: ", "this is no pod"),
-        (
-            "",
-            &[("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("KUBERNETES_SERVICE_PORT", "443")],
-            "lockstep.toml:1:1: `providers.k.auth`: ",
-            "mount the service account's token",
-        ),
-        ("auth = { method = \"in-cluster\" }", &[], "lockstep.toml:3:8: `providers.k.auth`: ", "run it in the cluster"),
-        (
-            "auth = { method = \"kubeconfig\", path = \"gone\" }",
-            &[],
-            "lockstep.toml:3:40: `providers.k.auth.path`: ",
-            "there is no file gone",
-        ),
-        (
-            "address = \"https://k\"\nauth = { method = \"token\", token = { env = \"GONE\" } }",
-            &[],
-            "lockstep.toml:4:36: `providers.k.auth.token`: ",
-            "the variable GONE is not set",
-        ),
-    ] {
-        let config = load(&format!("{provider}{more}"), &[]).unwrap();
-        let problems = config.assemble(&bench(variables).ports).err().expect(more).to_string();
-        assert!(problems.starts_with(place) && problems.contains(advice), "{problems}");
-    }
-    for (more, place, advice) in [
-        ("auth = { method = \"token\", token = { env = \"T\" } }", "providers.k.address", "https://10.0.0.1:6443"),
-        ("address = \"https://k\"", "providers.k.address", "method = \"token\""),
-        ("watch_names = [\"db\"]", "providers.k.watch_names", "watch = true"),
-        (
-            "address = \"http://k\"\nauth = { method = \"token\", token = { env = \"T\" } }",
-            "providers.k.address",
-            "insecure = true",
-        ),
-        ("auth = { method = \"basic\" }", "providers.k.auth.method", "kubeconfig"),
-    ] {
-        let problems = load(&format!("{provider}{more}"), &[]).expect_err(more).to_string();
-        assert!(problems.contains(&format!("`{place}`")) && problems.contains(advice), "{problems}");
-    }
-}
-
 /// Break: `misses_nothing` of `KubernetesChanges`, or ask the outer provider instead of the source in `providers::build`.
 #[test]
 fn only_what_hears_of_every_change_is_kept_for_longer_also_when_it_is_recorded() {
@@ -451,28 +407,6 @@ fn a_bound_by_tags_needs_no_recording_at_start() {
     let dry = format!("{MOCK}[providers.dry]\ntype = \"dry-run\"\nof = \"m\"\nonly = {{ tags = [\"live\"] }}\n");
     let problems = load(&dry, &[]).unwrap().assemble(&bench(&[]).ports).err().unwrap().to_string();
     assert!(problems.contains("leave `only.tags` out"), "{problems}");
-}
-
-/// Break: the source of `kubernetes::make`.
-#[test]
-fn a_watch_of_kubernetes_is_there_when_it_is_wanted_and_there_is_a_journal() {
-    let text = |watch: bool, journal: &str| {
-        format!(
-            "{journal}[providers.k]\ntype = \"kubernetes\"\nnamespace = \"team\"\naddress = \"https://k\"\n\
-             auth = {{ method = \"token\", token = {{ env = \"T\" }} }}\nwatch = {watch}\n"
-        )
-    };
-    let memory = "[freshness]\njournal = \"memory://\"\n";
-    for (watch, journal, there, warned) in
-        [(true, memory, true, false), (false, memory, false, false), (true, "", false, true), (false, "", false, false)]
-    {
-        let assembly = load(&text(watch, journal), &[]).unwrap().assemble(&bench(&[("T", "t")]).ports).unwrap();
-        assert_eq!(assembly.watch.is_some(), there);
-        assert_eq!(assembly.warnings.iter().any(|warning| warning.contains("told to watch")), warned);
-    }
-    let bad = text(true, memory).replace("\"team\"", "\"Team\"");
-    let problems = load(&bad, &[]).unwrap().assemble(&bench(&[("T", "t")]).ports).err().unwrap().to_string();
-    assert!(problems.contains("lower-case"), "{problems}");
 }
 
 const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
@@ -535,51 +469,4 @@ async fn l1_the_listener_for_vaults_clients_is_another_door_of_the_same_endpoint
     let off = load(&text.replace("enabled = true", "enabled = false"), &[]).unwrap();
     let endpoint = off.endpoint(&bench.ports, &off.assemble(&bench.ports).unwrap()).unwrap();
     assert!(endpoint.vault().is_none());
-}
-
-/// Break: any arm of `journal::build`, or a check in it.
-#[cfg(all(feature = "dynamodb", feature = "redis"))]
-#[test]
-fn a_shared_journal_is_made_of_its_address_or_what_it_lacks_is_said_with_its_place() {
-    let text = |journal: &str, more: &str| format!("[freshness]\njournal = \"{journal}\"\n{more}\n{MOCK}");
-    for (journal, more, variables) in [
-        ("dynamodb://lockstep-journal", "", &[("AWS_REGION", "eu-west-1")][..]),
-        ("dynamodb://lockstep-journal?region=eu-west-1", "", &[]),
-        ("redis://127.0.0.1", "", &[]),
-        ("redis://[::1]:7000/a:b", "", &[]),
-        ("rediss://app@cache.internal:6380/journal", "journal_token = { env = \"REDIS\" }", &[("REDIS", "p")]),
-        ("redis://cache.internal", "insecure = true", &[]),
-        ("https://secrets.internal:2773", "journal_token = { env = \"FEED\" }", &[("FEED", "t")]),
-        ("http://127.0.0.1:2773", "journal_token = { env = \"FEED\" }", &[("FEED", "t")]),
-    ] {
-        let config = load(&text(journal, more), &[]).unwrap();
-        let shown = config.settings().freshness.journal.as_ref().unwrap().to_string();
-        assert!(shown.starts_with(journal), "{shown} is what was written, or more");
-        let assembly = config.assemble(&bench(variables).ports).unwrap();
-        assert!(!assembly.warnings.iter().any(|warning| warning.contains("no journal")), "{:?}", assembly.warnings);
-    }
-    for (journal, more, expected) in [
-        ("dynamodb://table", "", "lockstep.toml:2:11: `freshness.journal`: AWS has no region; "),
-        ("dynamodb://table?region=Europe", "", "lockstep.toml:2:11: `freshness.journal`: the AWS region is not one"),
-        (
-            "redis://cache.internal",
-            "",
-            "lockstep.toml:2:11: `freshness.journal`: `redis://` to another machine is open ",
-        ),
-        ("https://secrets.internal", "", "lockstep.toml:2:11: `freshness.journal`: an endpoint asks for a token; "),
-        ("http://secrets.internal", "", "lockstep.toml:2:11: `freshness.journal`: `http://` to another machine "),
-        (
-            "https://secrets.internal",
-            "journal_token = { env = \"FEED\" }",
-            "lockstep.toml:3:17: `freshness.journal_token`: the variable FEED is not set, or empty",
-        ),
-        (
-            "rediss://cache.internal",
-            "journal_token = { env = \"REDIS\" }",
-            "lockstep.toml:3:17: `freshness.journal_token`: the variable REDIS is not set, or empty",
-        ),
-    ] {
-        let problems = load(&text(journal, more), &[]).unwrap().assemble(&bench(&[]).ports).err().expect(journal);
-        assert!(problems.to_string().starts_with(expected), "{problems}");
-    }
 }

@@ -4,30 +4,27 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lockstep_core::{Alias, Call, ChangeSource, Journal};
+#[cfg(not(feature = "shared-journal"))]
+use lockstep_core::{Change, Cursor, Result};
+
+#[cfg(feature = "shared-journal")]
+use super::telling::tell;
 
 /// Change sources, and the journal that they tell.
 pub struct Watch {
     journal: Arc<dyn Journal>,
     sources: BTreeMap<Alias, Box<dyn ChangeSource>>,
     /// Whether other processes read it too.
-    #[cfg(any(feature = "dynamodb", feature = "redis", feature = "feed"))]
     shared: bool,
 }
 
 impl Watch {
-    pub(super) fn new(journal: Arc<dyn Journal>, sources: BTreeMap<Alias, Box<dyn ChangeSource>>) -> Self {
-        Self {
-            journal,
-            sources,
-            #[cfg(any(feature = "dynamodb", feature = "redis", feature = "feed"))]
-            shared: false,
-        }
-    }
-
-    /// The same for a journal that other processes read too.
-    #[cfg(any(feature = "dynamodb", feature = "redis", feature = "feed"))]
-    pub(super) fn shared(self, shared: bool) -> Self {
-        Self { shared, ..self }
+    pub(super) fn new(
+        journal: Arc<dyn Journal>,
+        sources: BTreeMap<Alias, Box<dyn ChangeSource>>,
+        shared: bool,
+    ) -> Self {
+        Self { journal, sources, shared }
     }
 
     /// One task per source, which runs until it is dropped. `call` makes a call for each append.
@@ -35,10 +32,8 @@ impl Watch {
         self,
         call: impl Fn() -> Call + Clone + Send + Sync + 'static,
     ) -> Vec<impl Future<Output = ()> + Send + 'static> {
-        let journal = self.journal;
-        #[cfg(any(feature = "dynamodb", feature = "redis", feature = "feed"))]
-        let shared = self.shared;
-        self.sources
+        let Self { journal, sources, shared } = self;
+        sources
             .into_iter()
             .map(|(alias, mut source)| {
                 let (journal, call) = (Arc::clone(&journal), call.clone());
@@ -48,14 +43,9 @@ impl Watch {
                         if changes.is_empty() {
                             continue;
                         }
-                        #[cfg(any(feature = "dynamodb", feature = "redis", feature = "feed"))]
-                        let changes = if shared { super::telling::for_others(changes) } else { changes };
-                        #[cfg(any(feature = "dynamodb", feature = "redis", feature = "feed"))]
-                        let taken = super::telling::insist(&*journal, &call, &alias, &changes).await;
-                        #[cfg(not(any(feature = "dynamodb", feature = "redis", feature = "feed")))]
-                        let taken = journal.append(&call(), &changes).await;
-                        match taken {
-                            Ok(_) => tracing::info!(provider = %alias, changes = changes.len(), "secrets changed"),
+                        let count = changes.len();
+                        match tell(&*journal, &call, &alias, changes, shared).await {
+                            Ok(_) => tracing::info!(provider = %alias, changes = count, "secrets changed"),
                             Err(error) => tracing::warn!(provider = %alias, %error, "the journal took no changes"),
                         }
                     }
@@ -63,4 +53,16 @@ impl Watch {
             })
             .collect()
     }
+}
+
+/// A journal of this process is never away.
+#[cfg(not(feature = "shared-journal"))]
+async fn tell(
+    journal: &dyn Journal,
+    call: &impl Fn() -> Call,
+    _: &Alias,
+    changes: Vec<Change>,
+    _shared: bool,
+) -> Result<Cursor> {
+    journal.append(&call(), &changes).await
 }

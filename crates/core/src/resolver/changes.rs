@@ -39,38 +39,29 @@ impl Resolver {
         wait: Duration,
     ) -> Result<Told> {
         let access = self.access(call.request_id(), who, Action::Changes, "", None);
-        let told = self.told(call, who, after, limit, wait).await;
-        self.0.ledger.record(&access, told.map_err(|error| error.during(Operation::Journal)), None)
-    }
-
-    async fn told(
-        &self,
-        call: &Call,
-        who: &Principal,
-        after: Option<Cursor>,
-        limit: usize,
-        wait: Duration,
-    ) -> Result<Told> {
-        let Some(freshness) = &self.0.freshness else {
-            let message = "this endpoint has no journal; set `freshness.journal` there, or ask another one";
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        };
-        let call = &call.within(call.remaining());
-        let end = call.clock().monotonic().saturating_add(wait.min(call.remaining() / 2));
-        loop {
-            let mut feed = call.bounded(freshness.journal().since(call, after, limit)).await?;
-            let last = feed.changes.last().map(|(seq, _)| Cursor { epoch: feed.head.epoch, seq: *seq });
-            let reached = match (after, last) {
-                (Some(_), Some(last)) if feed.cut => last,
-                _ => feed.head,
+        let told = async {
+            let Some(freshness) = &self.0.freshness else {
+                let message = "this endpoint has no journal; set `freshness.journal` there, or ask another one";
+                return Err(Error::new(ErrorKind::Unsupported, message));
             };
-            let left = end.saturating_sub(call.clock().monotonic());
-            if feed.gap || after != Some(reached) || left.is_zero() {
-                feed.changes.retain(|(_, change)| self.shows(who, change));
-                return Ok(Told { feed, reached });
+            let call = &call.within(call.remaining());
+            let end = call.clock().monotonic().saturating_add(wait.min(call.remaining() / 2));
+            loop {
+                let mut feed = call.bounded(freshness.journal().since(call, after, limit)).await?;
+                let last = feed.changes.last().map(|(seq, _)| Cursor { epoch: feed.head.epoch, seq: *seq });
+                let reached = match (after, last) {
+                    (Some(_), Some(last)) if feed.cut => last,
+                    _ => feed.head,
+                };
+                let left = end.saturating_sub(call.clock().monotonic());
+                if feed.gap || after != Some(reached) || left.is_zero() {
+                    feed.changes.retain(|(_, change)| self.shows(who, change));
+                    return Ok(Told { feed, reached });
+                }
+                call.clock().sleep(LOOK.min(left)).await;
             }
-            call.clock().sleep(LOOK.min(left)).await;
-        }
+        };
+        self.0.ledger.record(&access, told.await.map_err(|error| error.during(Operation::Journal)), None)
     }
 
     /// Whether the caller may know of this change.

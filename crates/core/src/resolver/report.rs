@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::Resolver;
+use super::{Refused, Resolver};
 use crate::cache::Spelled;
 use crate::{Action, Alias, Call, Moment, Operation, Principal, Result, SecretName, Selector};
 
@@ -53,8 +53,10 @@ impl Resolver {
         version: &str,
     ) -> Result<Reported> {
         let access = self.access(call.request_id(), who, Action::ReportStale, name.as_str(), alias);
-        let mut policy = None;
-        let result = self.reported(who, alias, name, version, access.started, &mut policy);
+        let (result, policy) = match self.reported(who, alias, name, version, access.started) {
+            Ok((reported, policy)) => (Ok(reported), policy),
+            Err((error, policy)) => (Err(error.during(Operation::Invalidate)), policy),
+        };
         self.0.ledger.record(&access, result, policy)
     }
 
@@ -65,34 +67,34 @@ impl Resolver {
         name: &SecretName,
         version: &str,
         now: Moment,
-        policy: &mut Option<Arc<str>>,
-    ) -> Result<Reported> {
+    ) -> Result<(Reported, Option<Arc<str>>), Refused> {
         let inner = &*self.0;
-        let (mounts, _) = inner.planner.mounts_for(alias, name)?;
+        let unplanned = |error| (error, None);
+        let (mounts, _) = inner.planner.mounts_for(alias, name).map_err(unplanned)?;
+        let mut policy = None;
         for mount in mounts {
-            let allowed = inner.allow(who, Action::ReportStale, mount, mount.named(name)?.as_str());
-            *policy = Some(allowed.map_err(|(error, by)| {
-                *policy = by;
-                error.during(Operation::Invalidate)
-            })?);
+            let asked = mount.named(name).map_err(unplanned)?;
+            policy = Some(inner.allow(who, Action::ReportStale, mount, asked.as_str())?);
         }
         for mount in mounts {
-            let (asked, selector) = (mount.named(name)?, Selector::Current);
+            let (asked, selector) = (mount.named(name).map_err(unplanned)?, Selector::Current);
             let spelled = Spelled { alias: &mount.alias, name: &asked, selector: &selector };
             let Some(entry) = inner.cache.get(spelled) else { continue };
             // Rights are about the name that the provider calls it, too.
             if entry.secret.name != *asked {
-                inner.allow(who, Action::ReportStale, mount, entry.secret.name.as_str()).map_err(|(error, _)| error)?;
+                policy = Some(inner.allow(who, Action::ReportStale, mount, entry.secret.name.as_str())?);
             }
-            if entry.lease.is_some() {
-                return Ok(Reported::Leased);
-            }
-            if entry.secret.version.as_ref().is_none_or(|held| *held.id != *version) {
-                return Ok(Reported::Newer);
-            }
-            let first = entry.report(now, inner.settings.report_pause);
-            return Ok(if first { Reported::Refetching } else { Reported::Recent });
+            let reported = if entry.lease.is_some() {
+                Reported::Leased
+            } else if entry.secret.version.as_ref().is_none_or(|held| *held.id != *version) {
+                Reported::Newer
+            } else if entry.report(now, inner.settings.report_pause) {
+                Reported::Refetching
+            } else {
+                Reported::Recent
+            };
+            return Ok((reported, policy));
         }
-        Ok(Reported::NotHeld)
+        Ok((Reported::NotHeld, policy))
     }
 }

@@ -119,7 +119,7 @@ fn role(config: &Config, settings: &AwsRole) -> Result<Role> {
     if let Some(id) = &settings.external_id {
         role = role.external_id(match id {
             AwsExternalId::Text(text) => ExternalId::Text(text.as_str().into()),
-            AwsExternalId::From(credential) => ExternalId::From(remote::credential(config, credential)),
+            AwsExternalId::From(credential) => ExternalId::From(config.credential(credential)),
         })?;
     }
     match settings.duration {

@@ -7,7 +7,7 @@ use lockstep_core::{Env, Error, ErrorKind, Result};
 use lockstep_providers::Credential;
 use lockstep_providers::azure::{AzureAuth, AzureKeyVault, AzureSettings, Cloud, Identity};
 
-use super::remote::{self, credential, profile, there};
+use super::remote::{self, profile, there};
 use super::{Config, Made, Ports};
 use crate::settings::{self, AzureCloud};
 
@@ -49,16 +49,16 @@ fn auth(config: &Config, ports: &Ports, vault: &settings::AzureKeyVault) -> Resu
         Some(settings::AzureAuth::ClientSecret(login)) => Ok(AzureAuth::ClientSecret {
             tenant: tenant()?,
             client_id: client(&login.client_id)?,
-            secret: credential(config, &login.client_secret),
+            secret: config.credential(&login.client_secret),
         }),
         Some(settings::AzureAuth::ClientCertificate(login)) => Ok(AzureAuth::ClientCertificate {
             tenant: tenant()?,
             client_id: client(&login.client_id)?,
-            certificate: credential(config, &login.certificate),
+            certificate: config.credential(&login.certificate),
         }),
         Some(settings::AzureAuth::WorkloadIdentity(login)) => {
             let token = if let Some(token) = &login.token {
-                credential(config, token)
+                config.credential(token)
             } else {
                 let path = given(None, env, "`token` of `auth`", "AZURE_FEDERATED_TOKEN_FILE")?;
                 let token = Credential::File(Path::new(&path).into());

@@ -7,7 +7,7 @@ use lockstep_core::Result;
 use lockstep_providers::Credential;
 use lockstep_providers::gcp::{GcpAuth, GcpSecretManager, GcpSettings, GcpSource, GcpTokenType};
 
-use super::remote::{self, credential, profile, there};
+use super::remote::{self, profile, there};
 use super::{Config, Made, Ports};
 use crate::settings;
 
@@ -21,7 +21,7 @@ pub(super) fn make(config: &Config, ports: &Ports, gcp: &settings::GcpSecretMana
         }
         settings::GcpAuth::Metadata(login) => (GcpSource::Metadata, &login.impersonate),
         settings::GcpAuth::ServiceAccount(login) => {
-            let key = credential(config, &login.key);
+            let key = config.credential(&login.key);
             (GcpSource::ServiceAccount { key, self_signed: login.self_signed }, &login.impersonate)
         }
         settings::GcpAuth::WorkloadIdentity(login) => {
@@ -30,7 +30,7 @@ pub(super) fn make(config: &Config, ports: &Ports, gcp: &settings::GcpSecretMana
                 settings::GcpTokenType::IdToken => GcpTokenType::IdToken,
                 settings::GcpTokenType::Saml2 => GcpTokenType::Saml2,
             };
-            let (audience, token) = (login.audience.clone(), credential(config, &login.token));
+            let (audience, token) = (login.audience.clone(), config.credential(&login.token));
             (GcpSource::WorkloadIdentity { audience, token, token_type }, &login.impersonate)
         }
     };

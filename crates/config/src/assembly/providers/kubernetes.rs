@@ -6,7 +6,7 @@ use std::time::Duration;
 use lockstep_core::{Call, ChangeSource, Result};
 use lockstep_providers::kubernetes::{KubernetesAuth, KubernetesChanges, KubernetesProvider, KubernetesSettings};
 
-use super::remote::{self, credential, profile};
+use super::remote::{self, profile};
 use super::{Config, Made, Ports};
 use crate::settings;
 
@@ -44,7 +44,7 @@ fn auth(config: &Config, kubernetes: &settings::Kubernetes) -> Option<Kubernetes
         },
         settings::KubernetesAuth::Token(login) => KubernetesAuth::Token {
             address: kubernetes.address.clone().unwrap_or_default(),
-            token: credential(config, &login.token),
+            token: config.credential(&login.token),
         },
     })
 }

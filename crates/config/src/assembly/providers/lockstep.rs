@@ -5,14 +5,14 @@ use std::sync::Arc;
 use lockstep_core::Result;
 use lockstep_providers::lockstep::{LockstepProvider, LockstepSettings};
 
-use super::remote::{self, credential, profile};
+use super::remote::{self, profile};
 use super::{Config, Made, Ports};
 use crate::settings;
 
 pub(super) fn make(config: &Config, ports: &Ports, endpoint: &settings::Lockstep) -> Result<Made> {
     let settings = LockstepSettings {
         address: endpoint.address.clone(),
-        token: credential(config, &endpoint.token),
+        token: config.credential(&endpoint.token),
         provider: endpoint.provider.as_ref().map(|alias| alias.0.to_string()),
         members: endpoint.max_members as usize,
         environment: String::new(),

@@ -10,7 +10,6 @@ use lockstep_core::{Pem, Result, TlsProfile};
 use lockstep_providers::Credential;
 use lockstep_providers::Ports as ProviderPorts;
 
-pub(super) use super::credential::credential;
 use super::{Config, Ports};
 use crate::settings::Tls;
 

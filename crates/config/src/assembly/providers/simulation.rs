@@ -6,7 +6,6 @@ use std::sync::Arc;
 use lockstep_core::{Alias, Error, ErrorKind, Result};
 use lockstep_providers::simulation::{self, Placeholder, Recording};
 
-use super::credential::credential;
 use super::{Config, Logins, Made, Ports, make};
 use crate::settings::{self, AliasName};
 
@@ -39,7 +38,7 @@ fn inner(config: &Config, ports: &Ports, logins: &mut Logins, of: &AliasName) ->
 }
 
 fn recording(config: &Config, file: &Path, key: &settings::Credential) -> Recording {
-    Recording { file: config.path(file).into_boxed_path(), key: credential(config, key) }
+    Recording { file: config.path(file).into_boxed_path(), key: config.credential(key) }
 }
 
 impl From<&Ports> for simulation::Ports {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lockstep_core::{Error, ErrorKind, Result};
 use lockstep_providers::vault::{Handed, MountKind, VaultAuth, VaultProvider, VaultSettings, Wrapping};
 
-use super::remote::{self, credential, profile};
+use super::remote::{self, profile};
 use super::{Config, Logins, Made, Ports};
 use crate::settings::{self, VaultMount};
 
@@ -45,7 +45,7 @@ fn auth(
     certificate: Option<&Path>,
 ) -> Result<VaultAuth> {
     let handed = |from: &settings::Credential, wrapped: bool, creation_path: &Option<String>| Handed {
-        from: credential(config, from),
+        from: config.credential(from),
         wrapped: wrapped.then(|| Wrapping { creation_path: creation_path.clone() }),
     };
     Ok(match auth.clone() {
@@ -58,10 +58,10 @@ fn auth(
             role_id: login.role_id,
         },
         settings::VaultAuth::Kubernetes(login) => {
-            VaultAuth::Kubernetes { jwt: credential(config, &login.jwt), mount: login.mount, role: login.role }
+            VaultAuth::Kubernetes { jwt: config.credential(&login.jwt), mount: login.mount, role: login.role }
         }
         settings::VaultAuth::Jwt(login) => {
-            VaultAuth::Jwt { jwt: credential(config, &login.jwt), mount: login.mount, role: login.role }
+            VaultAuth::Jwt { jwt: config.credential(&login.jwt), mount: login.mount, role: login.role }
         }
         settings::VaultAuth::Aws(login) => aws(config, ports, logins, login)?,
         settings::VaultAuth::Cert(login) => {
@@ -70,7 +70,7 @@ fn auth(
             VaultAuth::Cert { mount: login.mount, name: login.name, certificate }
         }
         settings::VaultAuth::Userpass(login) => VaultAuth::Userpass {
-            password: credential(config, &login.password),
+            password: config.credential(&login.password),
             mount: login.mount,
             username: login.username,
         },
