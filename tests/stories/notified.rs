@@ -281,8 +281,8 @@ fn e4_a_push_of_pub_sub_counts_with_its_token_its_account_and_its_subscription()
     }
 }
 
-/// E7: whoever may deliver gains a refetch per window, however much is delivered, and no value changes. Break: supersede an
-/// entry anew with each Change, or fetch whatever a made-up version makes look old each time it is asked for.
+/// E7: whoever may deliver gains a refetch per window, however much is delivered, and no value changes. Break: look into the
+/// journal at each access (`is_recent`), answer `Lagging` where no version was announced, or a `LAG_MEMORY` of zero.
 #[test]
 fn e7_ten_thousand_notifications_of_one_name_cost_a_refetch_per_window() {
     let account = require!(Account::at_moto());
