@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lockstep_core::{Alias, Call, ChangeSource, Journal};
-#[cfg(not(feature = "shared-journal"))]
-use lockstep_core::{Change, Cursor, Result};
 
 #[cfg(feature = "shared-journal")]
 use super::telling::tell;
@@ -33,6 +31,8 @@ impl Watch {
         call: impl Fn() -> Call + Clone + Send + Sync + 'static,
     ) -> Vec<impl Future<Output = ()> + Send + 'static> {
         let Self { journal, sources, shared } = self;
+        #[cfg(not(feature = "shared-journal"))]
+        let _ = shared;
         sources
             .into_iter()
             .map(|(alias, mut source)| {
@@ -44,7 +44,12 @@ impl Watch {
                             continue;
                         }
                         let count = changes.len();
-                        match tell(&*journal, &call, &alias, changes, shared).await {
+                        #[cfg(feature = "shared-journal")]
+                        let told = tell(&*journal, &call, &alias, changes, shared).await;
+                        // A journal of this process is never away.
+                        #[cfg(not(feature = "shared-journal"))]
+                        let told = journal.append(&call(), &changes).await;
+                        match told {
                             Ok(_) => tracing::info!(provider = %alias, changes = count, "secrets changed"),
                             Err(error) => tracing::warn!(provider = %alias, %error, "the journal took no changes"),
                         }
@@ -53,16 +58,4 @@ impl Watch {
             })
             .collect()
     }
-}
-
-/// A journal of this process is never away.
-#[cfg(not(feature = "shared-journal"))]
-async fn tell(
-    journal: &dyn Journal,
-    call: &impl Fn() -> Call,
-    _: &Alias,
-    changes: Vec<Change>,
-    _shared: bool,
-) -> Result<Cursor> {
-    journal.append(&call(), &changes).await
 }
