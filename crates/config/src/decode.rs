@@ -7,6 +7,8 @@
 
 mod fault;
 
+use std::borrow::Cow;
+
 use serde::de::value::StrDeserializer;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected, VariantAccess,
@@ -59,6 +61,41 @@ struct Decoder<'a> {
 impl Decoder<'_> {
     fn wrong(&self, expected: &dyn serde::de::Expected) -> Fault {
         Fault::custom_text(format!("{} is written here; write {expected}", self.node.value.kind()))
+    }
+
+    /// What is written as a list, or in a variable as a JSON list or with commas.
+    fn list(&self) -> Result<Cow<'_, [Node]>, Fault> {
+        match &self.node.value {
+            Value::List(items) => Ok(Cow::Borrowed(items)),
+            Value::Variable(text) if text.trim_start().starts_with('[') => {
+                match json_value(text, &self.node.place).map(|node| node.value) {
+                    Ok(Value::List(items)) => Ok(Cow::Owned(items)),
+                    _ => Err(Fault::custom_text("write a JSON list, or items with commas between them")),
+                }
+            }
+            Value::Variable(text) => {
+                let part = |item: &str| Node {
+                    value: Value::Variable(item.trim().to_owned()),
+                    place: self.node.place.clone(),
+                };
+                Ok(text.split(',').filter(|item| !item.trim().is_empty()).map(part).collect())
+            }
+            other => Err(Fault::custom_text(format!("{} is written here; write a list", other.kind()))),
+        }
+    }
+
+    /// What is written as a table, or in a variable as a JSON object.
+    fn table(&self) -> Result<Cow<'_, [Entry]>, Fault> {
+        match &self.node.value {
+            Value::Table(entries) => Ok(Cow::Borrowed(entries)),
+            Value::Variable(text) if text.trim_start().starts_with('{') => {
+                match json_value(text, &self.node.place).map(|node| node.value) {
+                    Ok(Value::Table(entries)) => Ok(Cow::Owned(entries)),
+                    _ => Err(Fault::custom_text("write a JSON object")),
+                }
+            }
+            other => Err(Fault::custom_text(format!("{} is written here; write a table", other.kind()))),
+        }
     }
 
     fn number<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -146,43 +183,24 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match &self.node.value {
-            Value::List(items) => visitor.visit_seq(Items { items, next: 0 }),
-            Value::Variable(text) if text.trim_start().starts_with('[') => {
-                let node = json_value(text, &self.node.place)
-                    .map_err(|_| Fault::custom_text("write a JSON list, or items with commas between them"))?;
-                Decoder { node: &node, tag: None }.deserialize_seq(visitor)
-            }
-            Value::Variable(text) => {
-                let part = |item: &str| Node {
-                    value: Value::Variable(item.trim().to_owned()),
-                    place: self.node.place.clone(),
-                };
-                let items: Vec<_> = text.split(',').filter(|item| !item.trim().is_empty()).map(part).collect();
-                visitor.visit_seq(Items { items: &items, next: 0 })
-            }
-            _ => Err(Fault::custom_text(format!("{} is written here; write a list", self.node.value.kind()))),
-        }
+        visitor.visit_seq(Items { items: &self.list()?, next: 0 })
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match &self.node.value {
-            Value::Table(entries) => visitor.visit_map(Entries { all: entries, tag: self.tag, next: 0 }),
-            Value::Variable(text) if text.trim_start().starts_with('{') => {
-                let node = json_object(text, self.node)?;
-                Decoder { node: &node, tag: self.tag }.deserialize_map(visitor)
-            }
-            _ => Err(Fault::custom_text(format!("{} is written here; write a table", self.node.value.kind()))),
-        }
+        visitor.visit_map(Entries { all: &self.table()?, tag: self.tag, next: 0 })
     }
 
+    /// A table of settings is handed over as the list of what its keys say, in the order of the type and with nothing
+    /// for what is not written: to look for keys is done here, once, and not in what serde derives for each type.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        keys: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.deserialize_map(visitor)
+        let entries = self.table()?;
+        known(&entries, keys, self.tag)?;
+        visitor.visit_seq(Keys { entries: &entries, keys, next: 0 }).map_err(|fault| fault.of_keys(keys))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -193,7 +211,8 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     ) -> Result<V::Value, Fault> {
         match &self.node.value {
             Value::Variable(text) if text.trim_start().starts_with('{') => {
-                let node = json_object(text, self.node)?;
+                let value = Value::Table(self.table()?.into_owned());
+                let node = Node { value, place: self.node.place.clone() };
                 visitor.visit_enum(Tagged { node: &node, tag: tag_of(name), variants })
             }
             Value::Text(text) | Value::Variable(text) => visitor.visit_enum(text.as_str().into_deserializer()),
@@ -215,9 +234,14 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     }
 }
 
-/// The table that the text of a variable is.
-fn json_object(text: &str, variable: &Node) -> Result<Node, Fault> {
-    json_value(text, &variable.place).map_err(|_| Fault::custom_text("write a JSON object"))
+/// Refuses a key that the type has not.
+fn known(entries: &[Entry], keys: &'static [&'static str], tag: Option<&str>) -> Result<(), Fault> {
+    match entries.iter().find(|entry| tag != Some(&*entry.key) && !keys.contains(&&*entry.key)) {
+        None => Ok(()),
+        Some(extra) => Err(<Fault as serde::de::Error>::unknown_field(&extra.key, keys)
+            .at(&extra.key_place)
+            .under(Step::Key(extra.key.clone()))),
+    }
 }
 
 struct Items<'a> {
@@ -235,6 +259,32 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         seed.deserialize(Decoder { node, tag: None })
             .map(Some)
             .map_err(|fault| fault.at(&node.place).under(Step::Index(index)))
+    }
+}
+
+/// What the keys of a table say, in the order of `keys`.
+struct Keys<'a> {
+    entries: &'a [Entry],
+    keys: &'static [&'static str],
+    next: usize,
+}
+
+impl<'a> Keys<'a> {
+    fn take(&mut self) -> Option<&'a Entry> {
+        let key = self.keys.get(self.next)?;
+        self.next += 1;
+        self.entries.iter().find(|entry| entry.key == *key)
+    }
+}
+
+impl<'de> SeqAccess<'de> for Keys<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+        let Some(entry) = self.take() else { return Ok(None) };
+        seed.deserialize(Decoder { node: &entry.node, tag: None })
+            .map(Some)
+            .map_err(|fault| fault.at(&entry.node.place).under(Step::Key(entry.key.clone())))
     }
 }
 
@@ -294,12 +344,7 @@ impl<'de> VariantAccess<'de> for Decoder<'_> {
     type Error = Fault;
 
     fn unit_variant(self) -> Result<(), Fault> {
-        match self.node.entries().iter().find(|entry| self.tag != Some(entry.key.as_str())) {
-            None => Ok(()),
-            Some(extra) => Err(<Fault as serde::de::Error>::unknown_field(&extra.key, &[])
-                .at(&extra.key_place)
-                .under(Step::Key(extra.key.clone()))),
-        }
+        known(self.node.entries(), &[], self.tag)
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
@@ -310,7 +355,7 @@ impl<'de> VariantAccess<'de> for Decoder<'_> {
         Err(serde::de::Error::invalid_type(Unexpected::TupleVariant, &visitor))
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
-        self.deserialize_map(visitor)
+    fn struct_variant<V: Visitor<'de>>(self, keys: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_struct("", keys, visitor)
     }
 }

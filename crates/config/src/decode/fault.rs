@@ -28,6 +28,8 @@ enum What {
     UnknownKey(&'static [&'static str]),
     UnknownWord(String, &'static [&'static str]),
     Missing(String),
+    /// The key of this number is missing.
+    Short(usize),
     Other(String),
 }
 
@@ -50,6 +52,14 @@ impl Fault {
 
     pub(crate) fn under(mut self, step: Step) -> Self {
         self.0.path.push(step);
+        self
+    }
+
+    /// Names the key that is missing, once it is known whose `keys` they are.
+    pub(crate) fn of_keys(mut self, keys: &[&str]) -> Self {
+        if let What::Short(number) = self.0.what {
+            self.0.what = What::Missing(keys.get(number).copied().unwrap_or_default().to_owned());
+        }
         self
     }
 
@@ -90,6 +100,7 @@ impl Fault {
                 }
             }
             What::Missing(key) => format!("`{key}` is missing; add it"),
+            What::Short(_) => "the list is too short".to_owned(),
             What::Other(message) => message,
         };
         path.extend(tag.map(|tag| Step::Key(tag.to_owned())));
@@ -140,6 +151,10 @@ impl serde::de::Error for Fault {
 
     fn missing_field(field: &'static str) -> Self {
         What::Missing(field.to_owned()).into()
+    }
+
+    fn invalid_length(length: usize, _: &dyn Expected) -> Self {
+        What::Short(length).into()
     }
 }
 
