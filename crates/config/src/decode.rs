@@ -200,7 +200,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     ) -> Result<V::Value, Fault> {
         let entries = self.table()?;
         known(&entries, keys, self.tag)?;
-        visitor.visit_seq(Keys { entries: &entries, keys, next: 0 }).map_err(|fault| fault.of_keys(keys))
+        visitor.visit_seq(Named { entries: &entries, keys, next: 0 }).map_err(|fault| fault.of_keys(keys))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -238,9 +238,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
 fn known(entries: &[Entry], keys: &'static [&'static str], tag: Option<&str>) -> Result<(), Fault> {
     match entries.iter().find(|entry| tag != Some(&*entry.key) && !keys.contains(&&*entry.key)) {
         None => Ok(()),
-        Some(extra) => Err(<Fault as serde::de::Error>::unknown_field(&extra.key, keys)
-            .at(&extra.key_place)
-            .under(Step::Key(extra.key.clone()))),
+        Some(extra) => Err(<Fault as serde::de::Error>::unknown_field(&extra.key, keys).of_key(extra)),
     }
 }
 
@@ -263,13 +261,13 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 }
 
 /// What the keys of a table say, in the order of `keys`.
-struct Keys<'a> {
+struct Named<'a> {
     entries: &'a [Entry],
     keys: &'static [&'static str],
     next: usize,
 }
 
-impl<'a> Keys<'a> {
+impl<'a> Named<'a> {
     fn take(&mut self) -> Option<&'a Entry> {
         let key = self.keys.get(self.next)?;
         self.next += 1;
@@ -277,14 +275,12 @@ impl<'a> Keys<'a> {
     }
 }
 
-impl<'de> SeqAccess<'de> for Keys<'_> {
+impl<'de> SeqAccess<'de> for Named<'_> {
     type Error = Fault;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
         let Some(entry) = self.take() else { return Ok(None) };
-        seed.deserialize(Decoder { node: &entry.node, tag: None })
-            .map(Some)
-            .map_err(|fault| fault.at(&entry.node.place).under(Step::Key(entry.key.clone())))
+        seed.deserialize(Decoder { node: &entry.node, tag: None }).map(Some).map_err(|fault| fault.of_value(entry))
     }
 }
 
@@ -303,7 +299,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         }
         let Some(entry) = self.all.get(self.next) else { return Ok(None) };
         let key: StrDeserializer<'_, Fault> = entry.key.as_str().into_deserializer();
-        seed.deserialize(key).map(Some).map_err(|fault| fault.at(&entry.key_place).under(Step::Key(entry.key.clone())))
+        seed.deserialize(key).map(Some).map_err(|fault| fault.of_key(entry))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
@@ -311,8 +307,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             return Err(Fault::custom_text("the table ends too early"));
         };
         self.next += 1;
-        seed.deserialize(Decoder { node: &entry.node, tag: None })
-            .map_err(|fault| fault.at(&entry.node.place).under(Step::Key(entry.key.clone())))
+        seed.deserialize(Decoder { node: &entry.node, tag: None }).map_err(|fault| fault.of_value(entry))
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::binary::decoded;
+use crate::json;
 use crate::wiped::{unescape, wiped};
 
 /// The bytes of an answer. They are wiped on drop when nobody else holds them.
@@ -28,19 +29,13 @@ impl Body {
     /// # Errors
     /// `Malformed`, saying where, and never what stands there.
     pub(crate) fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
-        serde_json::from_slice(&self.0).map_err(|error| malformed(&error))
+        json::read(&self.0).map_err(|mistake| malformed(&mistake))
     }
 }
 
-/// A JSON error without its text, which can quote the input.
-pub(crate) fn malformed(error: &serde_json::Error) -> Error {
-    let what = match error.classify() {
-        serde_json::error::Category::Data => "is not of the documented shape",
-        serde_json::error::Category::Eof => "ends too early",
-        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "is no JSON",
-    };
-    let place = format!("line {}, column {}", error.line(), error.column());
-    Error::new(ErrorKind::Malformed, format!("the answer {what} ({place}); look at the endpoint and what is before it"))
+/// What is wrong with an answer, as an error.
+pub(crate) fn malformed(mistake: &json::Mistake) -> Error {
+    Error::new(ErrorKind::Malformed, format!("the answer {mistake}; look at the endpoint and what is before it"))
 }
 
 /// The answer is JSON, but not one that the service documents.
@@ -130,7 +125,7 @@ mod tests {
         assert!(body.json::<serde_json::Value>().is_err());
     }
 
-    /// Break: put the parser's own text into `malformed`.
+    /// Break: keep what serde says in `Mistake`.
     #[test]
     fn m1_a_json_error_never_quotes_the_answer() {
         #[derive(Deserialize)]

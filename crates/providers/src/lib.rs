@@ -39,6 +39,8 @@ mod credential;
 mod exchange;
 #[cfg(feature = "remote")]
 mod form;
+#[cfg(any(feature = "remote", feature = "file"))]
+mod json;
 #[cfg(feature = "remote")]
 mod jwt;
 #[cfg(feature = "remote")]

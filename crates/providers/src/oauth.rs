@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use crate::body::{self, Body};
 use crate::exchange::exchange;
 use crate::form::form;
+use crate::json;
 use crate::login::{Ahead, End, Granted};
 use crate::refusal::retry_after;
 
@@ -90,7 +91,7 @@ impl TokenEndpoint<'_> {
             #[serde(default)]
             error_codes: Vec<u32>,
         }
-        let refusal: Refusal = serde_json::from_slice(response.body()).unwrap_or_default();
+        let refusal: Refusal = json::read(response.body()).unwrap_or_default();
         // Who logs in over and over is told so with the code of a bad grant.
         let code = if refusal.error_codes.contains(&LOOP) { "slow_down" } else { &refusal.error };
         let Some((code, kind, what)) = CODES.iter().find(|row| row.0 == code) else {

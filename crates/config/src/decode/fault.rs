@@ -7,7 +7,7 @@ use serde::de::{Expected, Unexpected};
 use crate::place::Place;
 use crate::problem::Problem;
 use crate::suggestion::{hint, nearest};
-use crate::tree::{Step, dotted};
+use crate::tree::{Entry, Step, dotted};
 
 /// One thing that serde found wrong. It is passed up through every table of the settings, so it is one word long: what it
 /// holds would be moved at each of them, in code of its own.
@@ -48,6 +48,17 @@ impl Fault {
     pub(crate) fn at(mut self, place: &Place) -> Self {
         self.0.place.get_or_insert_with(|| place.clone());
         self
+    }
+
+    /// What is wrong is a key.
+    pub(crate) fn of_key(self, entry: &Entry) -> Self {
+        self.at(&entry.key_place).under(Step::Key(entry.key.clone()))
+    }
+
+    /// What is wrong is what a key says.
+    #[inline(never)]
+    pub(crate) fn of_value(self, entry: &Entry) -> Self {
+        self.at(&entry.node.place).under(Step::Key(entry.key.clone()))
     }
 
     pub(crate) fn under(mut self, step: Step) -> Self {

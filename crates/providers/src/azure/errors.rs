@@ -9,6 +9,7 @@ use http::{HeaderMap, Response, StatusCode};
 use lockstep_core::{Error, ErrorKind};
 use serde::Deserialize;
 
+use crate::json;
 use crate::oauth::not_given;
 use crate::refusal::{Row, fits, refusal, word};
 
@@ -118,7 +119,7 @@ struct Inner {
 
 /// The error of a vault's answer that is no success.
 pub(super) fn of(response: &Response<Bytes>) -> Error {
-    let refused: Refused = serde_json::from_slice(response.body()).unwrap_or_default();
+    let refused: Refused = json::read(response.body()).unwrap_or_default();
     let (outer, inner) = (refused.error.code, refused.error.innererror.map(|inner| inner.code).unwrap_or_default());
     let code = if inner.is_empty() { &outer } else { &inner };
     let error = refusal(VAULT, response.status(), response.headers(), word(code), |row| row == outer || row == inner);

@@ -3,13 +3,13 @@
 //! A number keeps its spelling: it is cut out of the source, not printed again. No message of a parser is passed on,
 //! since it may quote the file.
 
-use std::fmt;
+use std::borrow::Cow;
 use std::path::Path;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::structure;
+use crate::json;
 pub(super) use crate::tree::{Entry, Fault, Node, Place};
 use crate::yaml;
 
@@ -55,9 +55,13 @@ fn json_node(source: &str, text: &str) -> Result<Node, Fault> {
     Ok(match source.as_bytes().first() {
         Some(b'"') => Node::Text(serde_json::from_slice::<String>(source.as_bytes()).map_err(|_| broken())?.into()),
         Some(b'{') => {
-            let entries = serde_json::from_slice::<JsonEntries<'_>>(source.as_bytes()).map_err(|_| broken())?.0;
-            let entry = |(key, value): (String, &RawValue)| {
-                Ok(Entry { key, place: json_place(value.get(), text), node: json_node(value.get(), text)? })
+            let entries = json::members(source).map_err(|_| broken())?;
+            let entry = |(key, value): (Cow<'_, str>, &RawValue)| {
+                Ok(Entry {
+                    key: key.into_owned(),
+                    place: json_place(value.get(), text),
+                    node: json_node(value.get(), text)?,
+                })
             };
             Node::Map(entries.into_iter().map(entry).collect::<Result<_, _>>()?)
         }
@@ -72,31 +76,6 @@ fn json_place(part: &str, text: &str) -> Option<Place> {
     place_at(offset, text)
 }
 
-/// The entries of a JSON object, doubled keys included.
-struct JsonEntries<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for JsonEntries<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = JsonEntries<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-                let mut list = Vec::new();
-                while let Some(entry) = entries.next_entry()? {
-                    list.push(entry);
-                }
-                Ok(JsonEntries(list))
-            }
-        }
-        deserializer.deserialize_map(Entries)
-    }
-}
-
 fn toml(text: &str) -> Result<Node, Fault> {
     let table = toml::de::DeTable::parse(text).map_err(|error| Fault {
         place: error.span().and_then(|span| place_at(span.start, text)),
@@ -106,7 +85,7 @@ fn toml(text: &str) -> Result<Node, Fault> {
 }
 
 fn toml_table(table: toml::de::DeTable<'_>, text: &str) -> Node {
-    let entry = |(key, value): (toml::Spanned<std::borrow::Cow<'_, str>>, toml::Spanned<toml::de::DeValue<'_>>)| {
+    let entry = |(key, value): (toml::Spanned<Cow<'_, str>>, toml::Spanned<toml::de::DeValue<'_>>)| {
         let place = place_at(key.span().start, text);
         let source = text.get(value.span()).unwrap_or_default();
         Entry { key: key.into_inner().into_owned(), place, node: toml_node(value.into_inner(), source, text) }

@@ -10,6 +10,7 @@ use lockstep_core::{Error, ErrorKind};
 use serde::Deserialize;
 
 use crate::body::or_default;
+use crate::json;
 use crate::refusal::{Row, refusal};
 
 /// Of Secret Manager. The first row that fits decides.
@@ -126,7 +127,7 @@ struct Detail<'a> {
 
 /// The error of an answer that is no success.
 pub(super) fn error_of(table: &[Row], status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Error {
-    let complaint = serde_json::from_slice::<Envelope<'_>>(body).unwrap_or_default().error;
+    let complaint = json::read::<Envelope<'_>>(body).unwrap_or_default().error;
     // The state of a version is told by text alone; elsewhere the text quotes names in ways of its own.
     let words = if status == StatusCode::BAD_REQUEST { outside_brackets(&complaint.message) } else { String::new() };
     let says = |code: &str| {

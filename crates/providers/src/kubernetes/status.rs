@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode};
 use lockstep_core::{Error, ErrorKind};
 use serde::Deserialize;
 
+use crate::json;
 use crate::refusal::{Row, refusal, word};
 
 /// The first row that fits decides.
@@ -48,7 +49,7 @@ pub(super) struct Status {
 
 /// The error of an answer that is no success.
 pub(super) fn error_of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-    of(status, headers, &serde_json::from_slice(body).unwrap_or_default())
+    of(status, headers, &json::read(body).unwrap_or_default())
 }
 
 /// The error of a `Status` that came as an event, with no answer of its own.

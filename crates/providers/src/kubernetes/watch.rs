@@ -28,6 +28,7 @@ use super::provider::{KubernetesProvider, queried};
 use super::status::{Status, error_of_event};
 use crate::body::{malformed, unexpected};
 use crate::exchange::bounded;
+use crate::json;
 
 /// How long the server is asked to keep a watch open. It is opened again at once, so a connection that died in silence is
 /// noticed this soon.
@@ -316,24 +317,23 @@ impl Watch {
     /// What one line of the watch tells.
     fn event(&mut self, line: &[u8]) -> Result<Vec<Change>> {
         bounded(line, self.client.members)?;
-        let event: Event<'_> = serde_json::from_slice(line).map_err(|error| malformed(&error))?;
+        let event: Event<'_> = json::read(line).map_err(|error| malformed(&error))?;
         let object = event.object.get();
         let kind = match event.kind.as_str() {
             "ADDED" | "MODIFIED" => ChangeKind::Updated,
             "DELETED" => ChangeKind::Deleted,
             "BOOKMARK" => {
-                let bookmark: Bookmark =
-                    serde_json::from_slice(object.as_bytes()).map_err(|error| malformed(&error))?;
+                let bookmark: Bookmark = json::read(object.as_bytes()).map_err(|error| malformed(&error))?;
                 self.came_to(bookmark.metadata.resource_version);
                 return Ok(Vec::new());
             }
             "ERROR" => {
-                let status: Status = serde_json::from_slice(object.as_bytes()).map_err(|error| malformed(&error))?;
+                let status: Status = json::read(object.as_bytes()).map_err(|error| malformed(&error))?;
                 return Err(error_of_event(&status));
             }
             _ => return Err(unexpected("is an event of a kind that the API does not have")),
         };
-        let Partial { metadata } = serde_json::from_slice(object.as_bytes()).map_err(|error| malformed(&error))?;
+        let Partial { metadata } = json::read(object.as_bytes()).map_err(|error| malformed(&error))?;
         let (name, version) = (metadata.named()?, metadata.version()?);
         let change = self.change(&name, &version, kind);
         self.came_to(metadata.resource_version);

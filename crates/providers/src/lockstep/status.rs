@@ -6,6 +6,7 @@ use http::Response;
 use lockstep_core::{Error, ErrorKind};
 use serde::Deserialize;
 
+use crate::json;
 use crate::refusal::{Row, refusal};
 
 /// The table, by the `code` of a problem document (RFC 9457).
@@ -74,7 +75,7 @@ pub(super) struct Problem {
 /// The error of an answer that is no success.
 pub(super) fn error_of(response: &Response<Bytes>) -> Error {
     // What is no problem document comes from something before the endpoint: its status decides.
-    let problem: Problem = serde_json::from_slice(response.body()).unwrap_or_default();
+    let problem: Problem = json::read(response.body()).unwrap_or_default();
     told(response, &problem)
 }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::status::{error_of, malformed};
+use crate::json;
 use crate::wiped::unescape;
 
 /// What every answer of the API is wrapped in.
@@ -53,13 +54,13 @@ impl<'a> Envelope<'a> {
 
     /// The envelope of a body, whatever its status.
     pub(super) fn read(body: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(body).ok()
+        json::read(body).ok()
     }
 
     /// The data, in the form that the API promises.
     pub(super) fn data<T: Deserialize<'a>>(&self) -> Result<T> {
         let data = self.data.ok_or_else(malformed)?;
-        serde_json::from_slice(data.get().as_bytes()).map_err(|_| malformed())
+        json::read(data.get().as_bytes()).map_err(|_| malformed())
     }
 
     /// The lease, if there is one.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use lockstep_core::{Error, ErrorKind};
 use serde::Deserialize;
 
+use crate::json;
 use crate::refusal::{Row, fits, refusal};
 
 /// The first row that fits decides. 403 is not here: what it means depends on the token.
@@ -110,7 +111,7 @@ pub(super) fn login_refusal(status: StatusCode, headers: &HeaderMap, body: &Byte
 
 /// Whether an answer says in words that a login within a request failed.
 pub(super) fn says_inline_failed(body: &Bytes) -> bool {
-    let complaint: Complaint = serde_json::from_slice(body).unwrap_or_default();
+    let complaint: Complaint = json::read(body).unwrap_or_default();
     complaint.errors.iter().any(|text| text.starts_with(INLINE_FAILED))
 }
 
@@ -121,7 +122,7 @@ pub(super) fn unwrap_refusal(status: StatusCode, headers: &HeaderMap, body: &Byt
 
 /// By the first table that has a row for it; what none has, the last one's rule for the class of the status decides.
 fn by(tables: &[&[Row]], status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Error {
-    let complaint: Complaint = serde_json::from_slice(body).unwrap_or_default();
+    let complaint: Complaint = json::read(body).unwrap_or_default();
     let says = |part: &str| complaint.errors.iter().any(|text| text.contains(part));
     let table = tables.iter().find(|table| fits(table, status, says)).or(tables.last());
     refusal(table.copied().unwrap_or_default(), status, headers, "", says)

@@ -13,6 +13,7 @@ use super::super::settings::is_account;
 use super::workload_identity::Federated;
 use crate::Credential;
 use crate::body::text as secret_text;
+use crate::json;
 
 /// How to get a token.
 pub(super) struct Plan {
@@ -203,11 +204,9 @@ fn federated(written: &Written<'_>, hosts: &Hosts) -> Result<Federated> {
     })
 }
 
-fn parse(json: &[u8]) -> Result<Written<'_>> {
-    serde_json::from_slice(json).map_err(|error| {
-        // The parser's own text can quote the file.
-        let place = format!("line {}, column {}", error.line(), error.column());
-        let message = format!("the credentials file is not the JSON that Google made ({place}); write it again");
+fn parse(text: &[u8]) -> Result<Written<'_>> {
+    json::read(text).map_err(|mistake| {
+        let message = format!("the credentials file {mistake}; write the one that Google made");
         Error::new(ErrorKind::Unauthenticated, message)
     })
 }
