@@ -89,6 +89,7 @@ fn t1_what_is_anothers_looks_like_what_is_not_there_on_every_route() {
         ("/secretsmanager/get?secretId=b/db", "/secretsmanager/get?secretId=a/nothing"),
         ("/v1/b/db", "/v1/a/nothing"),
         ("/api/v1/secrets?provider=one&prefix=b/", "/api/v1/secrets?provider=one&prefix=a/nothing"),
+        ("/api/v1/secrets?provider=two&prefix=d", "/api/v1/secrets?provider=three&prefix=d"),
     ] {
         let (theirs_said, absent_said) = (keys.get(&running, "a", theirs), keys.get(&running, "a", absent));
         assert_eq!(look(&theirs_said), look(&absent_said), "{theirs} {absent}");

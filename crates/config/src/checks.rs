@@ -159,7 +159,7 @@ impl Checks<'_> {
             self.wrong("listen.address", message);
         }
         match (&listen.tls, &listen.unix_socket) {
-            (None, None) if listen.allow_remote => {
+            (None, _) if listen.allow_remote => {
                 let message =
                     "listening beyond this machine needs TLS; write `tls = { cert_file = \"…\", key_file = \"…\" }`";
                 self.wrong("listen.allow_remote", message);

@@ -229,9 +229,11 @@ impl Cache {
 
     /// Drops every entry that fits, and the misses of the same names. Says how many entries went. A lease is in
     /// somebody's hands: only what names it ends it.
-    pub(crate) fn remove_matching(&self, target: &Target) -> usize {
+    pub(crate) fn remove_matching(&self, target: &Target, may: impl Fn(&SecretName) -> bool) -> usize {
         let fits = |key: &Key, entry: &Entry| {
-            (entry.lease.is_none() || target.names_one()) && target.matches(&key.alias, &entry.secret, None)
+            (entry.lease.is_none() || target.names_one())
+                && target.matches(&key.alias, &entry.secret, None)
+                && may(&entry.secret.name)
         };
         let matching: Vec<_> = self.entries.iter().filter(|(key, entry)| fits(key, entry)).collect();
         for (key, _) in &matching {

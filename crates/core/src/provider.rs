@@ -50,6 +50,12 @@ pub trait Provider: Send + Sync {
     /// and `previous` never get here.
     fn selector(&self, text: &str) -> Result<Selector>;
 
+    /// The name that this one is another spelling of, where the provider would read the same secret by both. Rights are
+    /// decided on it, before anything is asked: a rule about a name holds however the name is written.
+    fn respelled(&self, _name: &SecretName) -> Option<SecretName> {
+        None
+    }
+
     /// Whether a read of this name makes a new secret (a lease) instead of reading a kept one, as far as it is known.
     /// Such a read is never repeated once it was sent. Whoever can't know before the first read says no until then, and
     /// says [`Capabilities::leased`], so that the read runs to its end even when its caller goes away.

@@ -37,6 +37,8 @@ use crate::{
 pub struct Mount {
     /// The name in the configuration.
     pub alias: Alias,
+    /// The name that rules know it by, where that is another: a second view of a provider that is written down once.
+    pub ruled_as: Option<Alias>,
     /// The provider, wrapped in [`Upstream`](crate::Upstream).
     pub provider: Arc<dyn Provider>,
     /// Instead of [`CacheSettings::ttl`]; the drop-in variables of the AWS extension set it per service.
@@ -53,12 +55,18 @@ pub struct Mount {
 impl Mount {
     /// A provider that is asked for everything by its own names, and of whose changes nobody tells.
     pub fn new(alias: Alias, provider: Arc<dyn Provider>) -> Self {
-        Self { alias, provider, ttl: None, journaled: false, template: None, reach: Reach::default() }
+        Self { alias, ruled_as: None, provider, ttl: None, journaled: false, template: None, reach: Reach::default() }
+    }
+
+    /// The provider that rules speak of.
+    pub(crate) fn ruled(&self) -> &Alias {
+        self.ruled_as.as_ref().unwrap_or(&self.alias)
     }
 
     /// The name that the provider is asked for.
     pub(crate) fn named<'a>(&self, asked: &'a SecretName) -> Result<Cow<'a, SecretName>> {
-        named(self.template.as_ref(), asked)
+        let name = named(self.template.as_ref(), asked)?;
+        Ok(self.provider.respelled(&name).map_or(name, Cow::Owned))
     }
 }
 
@@ -294,7 +302,7 @@ impl Resolver {
         let learned = self.0.learn_plans(call, who, &[ask]).await;
         let (result, policy) = match self.0.plan_allowed(who, ask, &learned) {
             Err((error, policy)) => (Err(error), policy),
-            Ok((plan, policy)) => (self.read(call, who, ask, &plan, None).await, Some(policy)),
+            Ok((plan, policy)) => self.read(call, who, ask, &plan, policy, None).await,
         };
         let result = self.0.ledger.release(&access, result, policy);
         self.0.count(Operation::Get, &access, result.as_ref());
@@ -302,21 +310,27 @@ impl Resolver {
     }
 
     /// Reads what the plan says, candidate by candidate; the last word on rights is about the name that the provider
-    /// answers with. `fetched` is what a batch has brought from the first candidate.
+    /// answers with. `policy` allowed the plan; beside the answer stands the one that decided. `fetched` is what a batch has brought from the first candidate.
     async fn read(
         &self,
         call: &Call,
         who: &Principal,
         ask: &Ask,
         plan: &Plan,
+        policy: Arc<str>,
         fetched: Option<Outcome>,
-    ) -> Result<Answer> {
-        let answer = self.chain(call, ask, plan, fetched).await?;
-        let mount = self.0.planner.mount(&answer.alias)?;
+    ) -> (Result<Answer>, Option<Arc<str>>) {
+        let found = self.chain(call, ask, plan, fetched).await;
+        let (answer, mount) = match found.and_then(|answer| Ok((self.0.planner.mount(&answer.alias)?, answer))) {
+            Ok((mount, answer)) => (answer, mount),
+            Err(error) => return (Err(error), Some(policy)),
+        };
         let released = &answer.secret.name;
         let learned = self.0.learn(call, who, Action::Get, [(mount, released.clone())]).await;
-        self.0.allow_learned(who, Action::Get, mount, released, &learned).map_err(|(error, _)| error)?;
-        Ok(answer)
+        match self.0.allow_learned(who, Action::Get, mount, released, &learned) {
+            Ok(_) => (Ok(answer), Some(policy)),
+            Err((error, by)) => (Err(error), by),
+        }
     }
 
     /// Goes along the candidates. Only NotFound and a transient failure lead on to the next; if one could not be asked

@@ -152,6 +152,16 @@ impl<'de> Deserializer<'de> for Raw<'de> {
         if self.0.is_none_or(|text| text == "null") { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mistake> {
+        let mut value = serde_json::Deserializer::from_slice(self.text()?.as_bytes());
+        value.deserialize_enum(name, variants, visitor).map_err(|_| Mistake::shape())
+    }
+
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Mistake> {
         let mut value = serde_json::Deserializer::from_slice(self.text()?.as_bytes());
         value.deserialize_newtype_struct(name, visitor).map_err(|_| Mistake::shape())
@@ -180,7 +190,7 @@ impl<'de> Deserializer<'de> for Raw<'de> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i128 u8 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct enum
+        i8 i16 i32 i128 u8 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct
     }
 }
 

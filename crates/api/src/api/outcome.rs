@@ -74,6 +74,11 @@ impl Api {
         error
     }
 
+    /// Whether callers are not told what is there for others.
+    pub(crate) fn hides_denied(&self) -> bool {
+        self.hide_denied
+    }
+
     /// Whether this is what a caller may not know is there.
     pub(crate) fn hides(&self, error: &Error) -> bool {
         self.hide_denied && error.kind() == ErrorKind::Denied && error.provider().is_none()

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::Response;
-use lockstep_core::{Described, Filter, Paged, VersionInfo, VersionState};
+use lockstep_core::{Described, ErrorKind, Filter, Paged, VersionInfo, VersionState};
 
 use super::{alias, name, page, respond, write_labels, write_time, write_version};
 use crate::api::{Api, Exchange, Stop};
@@ -30,9 +30,12 @@ pub(super) async fn list(api: &Api, exchange: &Exchange<'_>) -> Result<Response<
     let alias = alias(query.get("provider"))?;
     let prefix = prefix(query.get("prefix").unwrap_or_default())?;
     let (page, call) = (page(api, &query)?, exchange.call(api));
+    let is_named = api.hides_denied() && alias.is_some();
     let found = match api.resolver().list(&call, &exchange.who, alias.as_ref(), prefix, &Filter { tags }, page).await {
-        // As a list of what is not there.
-        Err(error) if api.hides(&error) => Paged { items: Vec::new(), next: None },
+        // As a list of what is not there: a provider that is not there and one for others are told alike.
+        Err(error) if api.hides(&error) || (is_named && error.kind() == ErrorKind::InvalidReference) => {
+            Paged { items: Vec::new(), next: None }
+        }
         found => found?,
     };
     let mut json = Json::with_capacity(64 + 256 * found.items.len());

@@ -137,7 +137,7 @@ impl Keys {
         }
         let mut fetched = false;
         loop {
-            match self.step(kid, algorithm, fetched) {
+            match self.step(call, kid, algorithm, fetched) {
                 Step::Use(set) => return Ok(Found::Fetched(set)),
                 Step::Refuse(refused) => return Err(refused),
                 Step::Wait { number, begun, flight, spare } => {
@@ -173,7 +173,7 @@ impl Keys {
         state.tried.is_some_and(|tried| !now.is_past(tried, self.settings.cooldown))
     }
 
-    fn step(&self, kid: Option<&str>, algorithm: Algorithm, fetched: bool) -> Step {
+    fn step(&self, call: &Call, kid: Option<&str>, algorithm: Algorithm, fetched: bool) -> Step {
         let now = self.timeline.now();
         let name = digest(kid);
         self.with(|state| {
@@ -181,11 +181,14 @@ impl Keys {
             let is_young = kept.is_some_and(|(_, at)| !now.is_past(*at, self.settings.max_age));
             let set = kept.map(|(set, _)| set.clone());
             let fitting = set.clone().filter(|set| !set.named(kid, algorithm).is_empty());
-            let is_flying = state.flight.as_ref().is_some_and(|(_, begun, _)| !self.is_lost(now, *begun));
+            // What has come and was not taken in yet is no flight: the next request takes it in.
+            let is_flying = state.flight.as_ref().is_some_and(|(_, begun, flight)| {
+                !self.is_lost(now, *begun) && flight.as_ref().is_none_or(|flight| flight.peek().is_none())
+            });
             match (set, fitting) {
                 // While one request renews an old set, the others go on with it.
                 (_, Some(set)) if is_young || fetched || self.is_cooling(state, now) || is_flying => Step::Use(set),
-                (_, Some(set)) => self.fly(state, now, Some(set)),
+                (_, Some(set)) => self.fly(call, state, now, Some(set)),
                 (Some(_), None) if fetched => {
                     if state.fault.is_none() {
                         state.unknown.push_back((name, now));
@@ -201,18 +204,18 @@ impl Keys {
                     if is_known_unknown || is_others || (!is_flying && self.is_cooling(state, now)) {
                         return Step::Refuse(state.no_such_key());
                     }
-                    self.fly(state, now, None)
+                    self.fly(call, state, now, None)
                 }
                 (None, _) if fetched || (!is_flying && self.is_cooling(state, now)) => {
                     Step::Refuse(unavailable(state.fault.as_deref().unwrap_or("they are older than is allowed")))
                 }
-                (None, _) => self.fly(state, now, None),
+                (None, _) => self.fly(call, state, now, None),
             }
         })
     }
 
     /// Waits for the fetch under way, or for a new one.
-    fn fly(&self, state: &mut State, now: Moment, spare: Option<Arc<KeySet>>) -> Step {
+    fn fly(&self, call: &Call, state: &mut State, now: Moment, spare: Option<Arc<KeySet>>) -> Step {
         if let Some((number, begun, Some(flight))) = &state.flight
             && !self.is_lost(now, *begun)
         {
@@ -226,6 +229,10 @@ impl Keys {
         });
         let flight = task.shared();
         state.flights += 1;
+        if self.settings.single_flight {
+            // Whoever began it may hang up: it goes on without anybody, or old keys would live for as long as one does.
+            call.spawn(flight.clone().map(drop));
+        }
         state.flight = Some((state.flights, now, self.settings.single_flight.then(|| flight.clone())));
         Step::Wait { number: state.flights, begun: now, flight, spare }
     }

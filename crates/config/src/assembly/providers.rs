@@ -54,7 +54,7 @@ pub(super) fn build(config: &Config, ports: &Ports, metrics: &dyn MetricsSink) -
     let mut logins = Logins::default();
     for (alias, provider) in &config.settings().providers {
         let alias = &alias.0;
-        let mut mount = |alias: &Alias, provider: &Provider| -> Result<()> {
+        let mut mount = |alias: &Alias, ruled_as: Option<&Alias>, provider: &Provider| -> Result<()> {
             let (inner, source) = make(config, ports, &mut logins, alias, provider)?;
             let common = provider.common();
             let reach = Reach::from(common.only);
@@ -72,16 +72,21 @@ pub(super) fn build(config: &Config, ports: &Ports, metrics: &dyn MetricsSink) -
             let ttl = common.ttl.map(|ttl| lockstep_core::Ttl::new(ttl.get())).transpose()?;
             // The journal of one process hears of no changes but those that this process sees itself.
             let journaled = source.as_ref().is_some_and(|source| source.misses_nothing());
-            built.mounts.push(Mount { ttl, journaled, template, reach, ..Mount::new(alias.clone(), Arc::new(stack)) });
+            let ruled_as = ruled_as.cloned();
+            let stack = Mount::new(alias.clone(), Arc::new(stack));
+            built.mounts.push(Mount { ruled_as, ttl, journaled, template, reach, ..stack });
             built.sources.extend(source.map(|source| (alias.clone(), source)));
             Ok(())
         };
-        let mut result = mount(alias, provider);
+        let mut result = mount(alias, None, provider);
         if let (Ok(()), Provider::AwsParameterStore(settings), true) = (&result, provider, twin.as_ref() == Some(alias))
         {
             let mut encrypted = settings.clone();
             encrypted.decrypt = false;
-            result = twin_of(alias).and_then(|twin| mount(&twin, &Provider::AwsParameterStore(encrypted)));
+            result = twin_of(alias).and_then(|twin| {
+                // Nobody wrote it down, so nobody wrote a rule for it: those of the store count.
+                mount(&twin, Some(alias), &Provider::AwsParameterStore(encrypted))
+            });
         }
         let missing = missing::of(config, ports, alias, provider);
         // What is missing has a place of its own, and is mostly why the provider can't be made.

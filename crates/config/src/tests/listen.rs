@@ -12,6 +12,9 @@ fn l5_an_address_beyond_this_machine_needs_an_explicit_word_and_tls() {
         assert!(listen(tls).is_err(), "{address}: TLS alone is no word for it");
         let open = listen("allow_remote = true\nallowed_hosts = [\"lockstep.internal\"]").unwrap_err().to_string();
         assert!(open.contains("needs TLS"), "{address}: {open}");
+        // `--listen` would come before the socket.
+        let socket = "allow_remote = true\nallowed_hosts = [\"lockstep.internal\"]\nunix_socket = \"s\"";
+        assert!(listen(socket).unwrap_err().to_string().contains("needs TLS"), "{address}");
         assert!(listen(&format!("allow_remote = true\n{tls}")).is_ok(), "{address}");
     }
     for address in ["127.0.0.1:0", "127.9.9.9:1", "[::1]:2773"] {

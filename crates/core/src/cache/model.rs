@@ -81,7 +81,7 @@ fn c10_no_order_of_fetch_and_invalidation_leaves_the_older_value() {
             provider.store(2, Ordering::SeqCst);
             let target = Target::invalidation(None, &name);
             cache.fence.raise(target.clone());
-            cache.remove_matching(&target);
+            cache.remove_matching(&target, |_| true);
             for fetch in fetches {
                 fetch.join().unwrap();
             }

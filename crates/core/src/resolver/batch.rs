@@ -89,7 +89,7 @@ impl Resolver {
                         self.access(call.request_id(), who, Action::Get, ask.name.as_str(), ask.alias.as_ref());
                     let (result, policy) = match plan {
                         Err((error, policy)) => (Err(error), policy),
-                        Ok((plan, policy)) => (self.read(call, who, ask, &plan, fetched).await, Some(policy)),
+                        Ok((plan, policy)) => self.read(call, who, ask, &plan, policy, fetched).await,
                     };
                     let result = self.0.ledger.release(&access, result, policy);
                     self.0.count(Operation::Get, &access, result.as_ref());

@@ -83,7 +83,7 @@ impl Resolver {
         for mount in mounts {
             // What a template can't make a name of is not held under one.
             if let Ok(what) = Invalidation::Name(name.clone()).at(mount) {
-                self.0.drop_matching(mount, &what);
+                self.0.drop_matching(who, mount, &what);
             }
         }
         Ok(rotated)
@@ -180,7 +180,7 @@ impl Resolver {
         if let Err((error, policy)) = allowed {
             return self.0.ledger.record(&access, Err(error.during(Operation::Invalidate)), policy);
         }
-        let dropped = asked.iter().map(|(mount, what)| self.0.drop_matching(mount, what)).sum();
+        let dropped = asked.iter().map(|(mount, what)| self.0.drop_matching(who, mount, what)).sum();
         self.tidy(call);
         self.0.ledger.record(&access, Ok(dropped), policy)
     }
@@ -286,10 +286,16 @@ impl Resolver {
 }
 
 impl super::Inner {
-    fn drop_matching(&self, mount: &Mount, what: &Invalidation) -> usize {
+    /// Drops what `who` may invalidate of it.
+    fn drop_matching(&self, who: &Principal, mount: &Mount, what: &Invalidation) -> usize {
         let target = Target::invalidation(Some(&mount.alias), what);
         // The fence first: a fetch that lands in between is refused, not kept.
         self.cache.fence.raise(target.clone());
-        self.cache.remove_matching(&target)
+        // The right to a name is no right to all that begins like it.
+        let may = |name: &SecretName| match what {
+            Invalidation::Name(_) => true,
+            Invalidation::Prefix(_) => self.allow(who, Action::Invalidate, mount, name.as_str()).is_ok(),
+        };
+        self.cache.remove_matching(&target, may)
     }
 }

@@ -73,7 +73,7 @@ impl Inner {
         }
         let known =
             if self.authorizer.reads_tags() { self.tags.of(&mount.alias, name, self.timeline.now()) } else { None };
-        let resource = Resource { provider: &mount.alias, name, tags: known.as_deref() };
+        let resource = Resource { provider: mount.ruled(), name, tags: known.as_deref() };
         let decision = self.authorizer.decide(who, action, resource);
         if decision.allowed {
             return Ok(decision.policy);

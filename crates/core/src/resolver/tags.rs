@@ -120,7 +120,7 @@ impl Inner {
             return false;
         }
         let known = self.tags.of(&mount.alias, name, self.timeline.now());
-        let resource = Resource { provider: &mount.alias, name, tags: known.as_deref() };
+        let resource = Resource { provider: mount.ruled(), name, tags: known.as_deref() };
         self.authorizer.decide(who, action, resource).wants_tags
     }
 

@@ -104,7 +104,7 @@ async fn refusals_and_failures_are_recorded_one_by_one() {
     assert_eq!(
         seen,
         [
-            (Outcome::Refused, Some("test")),
+            (Outcome::Refused, Some("test: forbidden")),
             (Outcome::Failed(ErrorKind::NotFound), Some("test")),
             (Outcome::Failed(ErrorKind::Denied), Some("test")),
         ]
@@ -272,4 +272,22 @@ async fn c2_metadata_is_not_for_who_may_not_see_the_name_that_the_provider_answe
     let described = world.resolver.describe(&world.call(), &world.who, None, &name("alias-of-it")).await;
     assert_eq!(kind(&described), ErrorKind::Denied);
     assert_eq!(world.records.0.lock().unwrap()[0].outcome, Outcome::Refused);
+}
+
+/// T1. Break: `respelled` in `Mount::named`.
+#[tokio::test]
+async fn t1_a_second_spelling_of_a_name_is_denied_before_any_call() {
+    let capabilities = Capabilities { describe: true, versions: true, rotate: true, ..Capabilities::default() };
+    let backend = Backend::capable("vault", capabilities, |name, _, _| Ok(secret(name, 1)));
+    let world = Build::over(&backend).build();
+    let (resolver, call, who, other) = (&world.resolver, world.call(), &world.who, name("/forbidden/db"));
+    assert_eq!(kind(&world.get("/forbidden/db").await), ErrorKind::Denied);
+    assert_eq!(kind(&resolver.describe(&call, who, None, &other).await), ErrorKind::Denied);
+    assert_eq!(kind(&resolver.versions(&call, who, None, &other, Page::default()).await), ErrorKind::Denied);
+    assert_eq!(kind(&resolver.rotate(&call, who, None, &other).await), ErrorKind::Denied);
+    assert_eq!(kind(&resolver.invalidate(&call, who, None, &Invalidation::Name(other))), ErrorKind::Denied);
+    assert_eq!(backend.calls(), 0);
+    // One secret, however it is written.
+    world.get("/db").await.unwrap();
+    assert_eq!(world.get("db").await.unwrap().status, lockstep_core::CacheStatus::Hit);
 }

@@ -269,7 +269,8 @@ async fn c1_the_same_name_in_another_scope_is_another_secret() {
     assert_eq!((one.calls(), two.calls()), (1, 1));
 }
 
-/// C2. Break: the order of authorization and cache in `Resolver::get`.
+/// C2. Break: the order of authorization and cache in `Resolver::get`, or give `policy` beside every error in
+/// `Resolver::read`.
 #[tokio::test]
 async fn c2_a_cached_value_is_not_for_who_may_not_read_it() {
     let backend = Backend::new("vault", |_, _, _| Ok(secret(&name("forbidden/db"), 1)));
@@ -280,6 +281,9 @@ async fn c2_a_cached_value_is_not_for_who_may_not_read_it() {
         assert_eq!((refused.kind(), refused.provider()), (ErrorKind::Denied, None));
     }
     assert_eq!(backend.calls(), 1);
+    // What decided stands in the audit, and not what had allowed the name that was asked for.
+    let by: Vec<_> = world.records.0.lock().unwrap().iter().map(|record| record.policy.clone()).collect();
+    assert_eq!(by, [Some("test: forbidden".into()), Some("test: forbidden".into())]);
     assert_eq!(kind(&world.get("forbidden/db").await), ErrorKind::Denied);
     assert_eq!(backend.calls(), 1, "refused before any call");
 }
@@ -346,6 +350,20 @@ async fn an_invalidation_drops_a_name_or_a_prefix_of_whole_segments() {
     assert_eq!(drop(Invalidation::Prefix(name("db"))), 1);
     assert_eq!(world.get("dbx").await.unwrap().status, CacheStatus::Hit);
     assert_eq!(world.get("db/b").await.unwrap().status, CacheStatus::Miss);
+}
+
+/// C2. Break: `may` in `Inner::drop_matching`.
+#[tokio::test]
+async fn c2_the_right_to_a_prefix_ends_at_what_may_not_be_invalidated() {
+    let backend = Backend::new("vault", |name, _, _| Ok(secret(name, 1)));
+    let world = Build::over(&backend).build();
+    for text in ["db/a", "db/kept"] {
+        world.get(text).await.unwrap();
+    }
+    let drop = |what| world.resolver.invalidate(&world.call(), &world.who, None, &what);
+    assert_eq!(kind(&drop(Invalidation::Name(name("db/kept")))), ErrorKind::Denied);
+    assert_eq!(drop(Invalidation::Prefix(name("db"))).unwrap(), 1);
+    assert_eq!(world.get("db/kept").await.unwrap().status, CacheStatus::Hit);
 }
 
 #[tokio::test]

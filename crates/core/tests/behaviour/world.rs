@@ -146,6 +146,10 @@ impl Provider for Backend {
             Selector::Label(text.into())
         })
     }
+    /// As Vault does, it takes no notice of a `/` before a name.
+    fn respelled(&self, name: &SecretName) -> Option<SecretName> {
+        SecretName::parse(name.as_str().strip_prefix('/')?).ok()
+    }
     fn mints(&self, _name: &SecretName) -> bool {
         self.capabilities.leased
     }
@@ -233,12 +237,15 @@ pub(crate) fn change(of: &str, version: Option<u64>, id: &str, at: UnixMillis) -
     }
 }
 
-/// Allows everything but names under `forbidden/`.
+/// Allows everything but names under `forbidden/`, and nobody to invalidate what ends in `/kept`.
 pub(crate) struct Rules;
 
 impl Authorizer for Rules {
-    fn decide(&self, _who: &Principal, _action: Action, resource: Resource<'_>) -> Decision {
-        Decision::new(!resource.name.starts_with("forbidden"), "test")
+    fn decide(&self, _who: &Principal, action: Action, resource: Resource<'_>) -> Decision {
+        if resource.name.starts_with("forbidden") {
+            return Decision::new(false, "test: forbidden");
+        }
+        Decision::new(action != Action::Invalidate || !resource.name.ends_with("/kept"), "test")
     }
 }
 

@@ -70,8 +70,7 @@ impl AzureKeyVault {
     }
 
     fn id(&self, name: &SecretName) -> Result<CanonicalId> {
-        // To the vault, names that differ in case alone are one.
-        let name = SecretName::parse(&name.as_str().to_ascii_lowercase())?;
+        let name = self.respelled(name).unwrap_or_else(|| name.clone());
         Ok(CanonicalId { scope: self.scope.clone(), name })
     }
 
@@ -319,6 +318,12 @@ impl Provider for AzureKeyVault {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { versions: true, list: true, describe: true, ..Capabilities::default() }
+    }
+
+    /// To the vault, names that differ in case alone are one.
+    fn respelled(&self, name: &SecretName) -> Option<SecretName> {
+        let is_other = name.as_str().bytes().any(|byte| byte.is_ascii_uppercase());
+        is_other.then(|| SecretName::parse(&name.as_str().to_ascii_lowercase()).ok())?
     }
 
     fn selector(&self, text: &str) -> Result<Selector> {

@@ -251,6 +251,16 @@ impl Provider for GcpSecretManager {
         Capabilities { versions: true, labels: true, list: true, describe: true, ..Capabilities::default() }
     }
 
+    /// The whole name of a secret of the provider's own project is its short one. By the number of a project it is asked
+    /// for as it is: only an answer tells whose number that is.
+    fn respelled(&self, name: &SecretName) -> Option<SecretName> {
+        let asked = self.place.asked(name).ok()?;
+        if asked.project.is_some() || asked.secret == name.as_str() {
+            return None;
+        }
+        SecretName::parse(asked.secret).ok()
+    }
+
     fn selector(&self, text: &str) -> Result<Selector> {
         match text {
             "latest" => Ok(Selector::Current),

@@ -57,6 +57,10 @@ impl Provider for DryRun {
         self.inner.selector(text)
     }
 
+    fn respelled(&self, name: &SecretName) -> Option<SecretName> {
+        self.inner.respelled(name)
+    }
+
     async fn get(&self, _: &Call, name: &SecretName, selector: &Selector) -> Result<Secret> {
         tell(Operation::Get, name.as_str(), selector.as_str());
         let placeholder = self.placeholders.iter().find(|placeholder| placeholder.pattern.matches(name.as_str()));

@@ -57,6 +57,10 @@ impl Provider for Record {
         self.inner.selector(text)
     }
 
+    fn respelled(&self, name: &SecretName) -> Option<SecretName> {
+        self.inner.respelled(name)
+    }
+
     fn mints(&self, name: &SecretName) -> bool {
         self.inner.mints(name)
     }

@@ -330,6 +330,11 @@ impl Provider for VaultProvider {
         Capabilities { versions: true, list: true, describe: true, leased: true, ..Capabilities::default() }
     }
 
+    /// Vault takes a `/` before the mount, and takes no notice of it.
+    fn respelled(&self, name: &SecretName) -> Option<SecretName> {
+        SecretName::parse(name.as_str().strip_prefix('/')?).ok()
+    }
+
     fn selector(&self, text: &str) -> Result<Selector> {
         let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         Ok(if is_number { Selector::Id(text.into()) } else { Selector::Label(text.into()) })

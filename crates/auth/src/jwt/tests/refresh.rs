@@ -366,3 +366,33 @@ async fn what_is_remembered_ends_with_the_token() {
     bench.clock.advance(COOLDOWN);
     assert_eq!(reason(bench.verify(&token).await), ("jwt_expired", false));
 }
+
+/// E10. Break: `call.spawn` in `Keys::fly`, or `peek` in `Keys::step`.
+#[tokio::test]
+async fn e10_a_renewal_goes_on_when_whoever_began_it_hangs_up() {
+    use futures_util::FutureExt as _;
+    let tokens = Tokens(Signers::new());
+    let issuer = serving(tokens.set(&["k"]));
+    let bench = issuer.bench(KeySettings::default());
+    bench.verify(&tokens.of("k", LATER)).await.unwrap();
+    // Its key is withdrawn, and it takes a moment to say so.
+    let gate = Gate::new();
+    let (held, jwks) = (gate.clone(), tokens.set(&["next"]));
+    issuer.answers(move || Reply::json(200, &jwks).behind(&held));
+    bench.clock.advance(Duration::from_hours(1));
+    assert!(bench.verify(&tokens.of("k", LATER + 1)).now_or_never().is_none(), "it waits, and hangs up");
+    gate.open();
+    // The renewal needs nobody but the runtime.
+    let mut accepted = 0;
+    for nth in 2..1_000 {
+        tokio::task::yield_now().await;
+        match bench.verify(&tokens.of("k", LATER + nth)).now_or_never() {
+            Some(Err(_)) => break,
+            Some(Ok(_)) => accepted += 1,
+            None => {}
+        }
+    }
+    assert!(accepted < 900, "{accepted}");
+    assert_eq!(reason(bench.verify(&tokens.of("k", LATER + 2_000)).await).0, "jwt_unknown_key");
+    assert_eq!(bench.fetches(), 2);
+}
