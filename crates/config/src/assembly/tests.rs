@@ -211,7 +211,7 @@ fn a_credentials_file_that_cant_be_used_is_said_at_start_and_nothing_is_sent() {
         (default, url, "the credentials file wants to fetch its token from a URL"),
         (default, hostile, "`token_url` of the credentials file is not one of Google's own addresses"),
         (default, r#"{"type":"authorized_user"}"#, "the credentials file is of a person"),
-        (default, "c4n4ry", "the credentials file is not the JSON that Google made (line 1, column 1)"),
+        (default, "c4n4ry", "the credentials file is no JSON (line 1, column 1); write the one that Google made"),
         (&key, url, "`key` is no key but a file for workload identity; write `method = \"workload-identity\"`"),
     ] {
         let bench = bench(&[("GOOGLE_APPLICATION_CREDENTIALS", "adc.json")]);
