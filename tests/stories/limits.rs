@@ -137,3 +137,27 @@ fn l8_a_head_and_a_body_have_an_end() {
         assert_eq!(running.value("plain"), "text", "after {start}");
     }
 }
+
+// Break: `grow` in `Session::read`, or `drop` of `Begun`.
+#[test]
+fn l8_bodies_that_never_end_hold_a_bounded_number_of_bytes_in_all() {
+    let running = serve("max_body_bytes = \"4KiB\"\nmax_bodies_bytes = \"8KiB\"\nbody_timeout = \"10m\"");
+    let post = head("/api/v1/invalidate").replace("GET", "POST") + "content-length: 4096\r\n\r\n";
+    let told = || {
+        let mut connection = running.connect();
+        connection.send(post.clone() + &"x".repeat(4096)).unwrap();
+        connection.receive().map(|answer| answer.status).ok()
+    };
+    assert_eq!(told(), Some(400), "there is room");
+    let held: Vec<Connection> = (0..2)
+        .map(|_| {
+            let mut connection = running.connect();
+            connection.send(post.clone() + &"x".repeat(4095)).unwrap();
+            connection
+        })
+        .collect();
+    until("no room for another body", || (told()? == 503).then_some(()));
+    assert_eq!(running.value("plain"), "text", "what has no body needs no room");
+    drop(held);
+    until("room again", || (told()? == 400).then_some(()));
+}

@@ -5,6 +5,7 @@
 //! connection and nothing else.
 
 mod accept;
+mod bodies;
 mod connection;
 mod multiplexed;
 mod socket;
@@ -31,6 +32,8 @@ pub struct ListenerSettings {
     pub max_header_bytes: usize,
     /// Bytes of a body.
     pub max_body_bytes: usize,
+    /// Bytes of the bodies that have not ended yet, of all connections together.
+    pub max_bodies_bytes: usize,
     /// From the first byte of a request, or the opening of a connection, to the end of its headers.
     pub header_timeout: Duration,
     /// From the end of the headers to the end of the body.
@@ -51,13 +54,14 @@ pub struct ListenerSettings {
 }
 
 impl Default for ListenerSettings {
-    /// 800 connections, headers of 16 KiB within 5 s, bodies of 256 KiB within 10 s, answers within 60 s, 60 s idle.
+    /// 800 connections, headers of 16 KiB within 5 s, bodies of 256 KiB (16 MiB in all) within 10 s, answers within 60 s, 60 s idle.
     fn default() -> Self {
         Self {
             max_connections: 800,
             overflow: 32,
             max_header_bytes: 16 << 10,
             max_body_bytes: 256 << 10,
+            max_bodies_bytes: 16 << 20,
             header_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_mins(1),

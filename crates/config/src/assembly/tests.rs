@@ -290,6 +290,24 @@ async fn the_assembled_resolver_answers_and_obeys_the_allow_list() {
     assert!(!none.decide(&who, lockstep_core::Action::Get, resource).allowed);
 }
 
+/// T1. Break: `ruled_as` of the twin in `providers::build`.
+#[tokio::test]
+async fn t1_what_rules_say_of_a_parameter_store_holds_for_its_view_that_does_not_decrypt() {
+    let bench = bench(&[("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s")]);
+    let text = "[providers.ssm]\ntype = \"aws-parameter-store\"\nregion = \"eu-west-1\"\nupstream.attempts = 0\nupstream.throttled_attempts = 0\n[auth]\nallow = [\"ssm://app/**\"]";
+    let resolver = load(text, &[]).unwrap().assemble(&bench.ports).unwrap().resolver;
+    let (who, call) = (Principal::new("test"), lockstep_testkit::call(&bench.clock));
+    for alias in ["ssm", "ssm-encrypted"] {
+        let of = |name: &str| Ask { alias: Alias::parse(alias).ok(), ..ask(name) };
+        let before = bench.transport.requests().len();
+        assert_eq!(resolver.get(&call, &who, &of("prod/db")).await.unwrap_err().kind(), ErrorKind::Denied, "{alias}");
+        assert_eq!(bench.transport.requests().len(), before, "{alias}");
+        // It is asked for, and the fake answers nothing.
+        assert_ne!(resolver.get(&call, &who, &of("app/db")).await.unwrap_err().kind(), ErrorKind::Denied, "{alias}");
+        assert_ne!(bench.transport.requests().len(), before, "{alias}");
+    }
+}
+
 /// L1, as far as the configuration goes: break the order in `token.rs`.
 #[tokio::test]
 async fn l1_the_token_is_the_configured_one_else_the_variables_else_made() {

@@ -43,6 +43,9 @@ pub struct Listen {
     pub max_header_bytes: Size,
     /// Bytes of a request's body, at most 16MiB.
     pub max_body_bytes: Size,
+    /// Bytes of the bodies that have not ended yet, of all connections together; from `max_body_bytes` to 1GiB. What
+    /// goes beyond is answered 503.
+    pub max_bodies_bytes: Size,
     /// How long a request's head may take; from 10ms to 10m.
     pub header_timeout: Period,
     /// How long a request's body may take; from 10ms to 10m.
@@ -90,6 +93,7 @@ impl Default for Listen {
             max_streams: 100,
             max_header_bytes: Size::of(16 << 10),
             max_body_bytes: Size::of(256 << 10),
+            max_bodies_bytes: Size::of(16 << 20),
             header_timeout: Period::of(Duration::from_secs(5)),
             body_timeout: Period::of(Duration::from_secs(10)),
             request_timeout: Period::of(Duration::from_secs(30)),

@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::bodies::Bodies;
 use super::connection::Session;
 use super::socket::Socket;
 use super::ticks::Ticks;
@@ -177,6 +178,7 @@ struct Hall<D> {
     ticks: Ticks,
     crowd: Crowd,
     open: Tally,
+    bodies: Arc<Bodies>,
 }
 
 /// One connection's place, to the end of its task, however that ends.
@@ -196,8 +198,9 @@ impl<D: FrontDoor> Hall<D> {
         let http1 = Arc::new(connection::protocol(settings.max_header_bytes));
         let patience = Patience::new(&settings);
         let ticks = Ticks::new(patience.tick)?;
+        let bodies = Arc::new(Bodies::new(settings.max_bodies_bytes));
         let protocols = Protocols { http1, settings: Arc::new(settings) };
-        Ok(Self { door, protocols, patience, ticks, crowd: Crowd::default(), open: Tally::default() })
+        Ok(Self { door, protocols, patience, ticks, crowd: Crowd::default(), open: Tally::default(), bodies })
     }
 
     async fn accept<A: Arrivals>(&mut self, arrivals: &A, stop: impl Future<Output = ()>) {
@@ -238,13 +241,13 @@ impl<D: FrontDoor> Hall<D> {
         let place = Place { watch: Arc::clone(&watch), _count: self.open.enter() };
         self.crowd.add(Arc::clone(&watch));
         self.ticks.beat(true);
-        let (door, protocols) = (Arc::clone(&self.door), self.protocols.clone());
+        let (door, protocols, bodies) = (Arc::clone(&self.door), self.protocols.clone(), Arc::clone(&self.bodies));
         tokio::spawn(async move {
             let place = place;
             let Some(Ok(arrived)) = connection::unless_ended(&place.watch, arriving).await else { return };
             peer.certificate.clone_from(&arrived.certificate);
             let max_body_bytes = protocols.settings.max_body_bytes;
-            A::serve(arrived, Session { door, peer, watch, max_body_bytes }, protocols).await;
+            A::serve(arrived, Session { door, peer, watch, max_body_bytes, bodies }, protocols).await;
         });
     }
 

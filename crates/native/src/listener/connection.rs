@@ -22,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use lockstep_core::{FrontDoor, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::bodies::Bodies;
 use super::watch::{Phase, Watch, Watched, Wish};
 
 /// hyper's parser with our limits; one for all connections.
@@ -38,6 +39,7 @@ pub(super) struct Session<D> {
     pub(super) peer: Peer,
     pub(super) watch: Arc<Watch>,
     pub(super) max_body_bytes: usize,
+    pub(super) bodies: Arc<Bodies>,
 }
 
 /// Waits for what comes before the first request; `None` when the sweeper, or the end of the listener, was sooner.
@@ -140,13 +142,16 @@ impl<D: FrontDoor> Session<D> {
         if body.size_hint().lower() > self.max_body_bytes as u64 {
             return Err(too_large());
         }
-        let mut whole = BytesMut::new();
+        let (mut whole, mut begun) = (BytesMut::new(), self.bodies.begin());
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| refusal(StatusCode::BAD_REQUEST, "malformed"))?;
             // Trailers carry nothing for us.
             let Ok(data) = frame.into_data() else { continue };
             if data.len() > self.max_body_bytes - whole.len() {
                 return Err(too_large());
+            }
+            if !begun.grow(data.len()) {
+                return Err(refusal(StatusCode::SERVICE_UNAVAILABLE, "overloaded"));
             }
             whole.extend_from_slice(&data);
         }

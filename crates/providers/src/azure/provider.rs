@@ -69,9 +69,9 @@ impl AzureKeyVault {
         Ok(Self { scope, session, timeline, blind: Mutex::default() })
     }
 
-    fn id(&self, name: &SecretName) -> Result<CanonicalId> {
+    fn id(&self, name: &SecretName) -> CanonicalId {
         let name = self.respelled(name).unwrap_or_else(|| name.clone());
-        Ok(CanonicalId { scope: self.scope.clone(), name })
+        CanonicalId { scope: self.scope.clone(), name }
     }
 
     async fn read(&self, call: &Call, path: &str) -> Result<Response<Bytes>> {
@@ -91,7 +91,7 @@ impl AzureKeyVault {
             return Err(unexpected("is of another secret or version"));
         }
         let value = bundle.value.ok_or_else(|| unexpected("has no value"))?;
-        let mut secret = Secret::new(self.id(&answered)?, answered, Payload::text(text(value)?));
+        let mut secret = Secret::new(self.id(&answered), answered, Payload::text(text(value)?));
         let Attributes { nbf, exp, created, .. } = bundle.attributes;
         secret.version = Some(Version::unordered(id));
         secret.created = created.map(time);
@@ -164,17 +164,17 @@ impl AzureKeyVault {
         let bundle: Bundle<'_> = body.json()?;
         let deleted = bundle.deleted.ok_or_else(|| unexpected("does not say when the secret was deleted"))?;
         let (answered, _) = bundle.identity()?;
-        let mut metadata = self.metadata(&answered, bundle.attributes, bundle.tags)?;
+        let mut metadata = self.metadata(&answered, bundle.attributes, bundle.tags);
         metadata.deleted = Some(time(deleted));
         Ok(Some(metadata))
     }
 
-    fn metadata(&self, name: &SecretName, of: Attributes, tags: BTreeMap<String, String>) -> Result<Metadata> {
-        let mut metadata = Metadata::new(self.id(name)?, name.clone());
+    fn metadata(&self, name: &SecretName, of: Attributes, tags: BTreeMap<String, String>) -> Metadata {
+        let mut metadata = Metadata::new(self.id(name), name.clone());
         metadata.tags = tags;
         metadata.created = of.created.map(time);
         metadata.changed = of.updated.map(time);
-        Ok(metadata)
+        metadata
     }
 
     /// All versions of a secret, newest first; none when there is no such secret, or it is deleted.
@@ -250,7 +250,7 @@ impl AzureKeyVault {
             next = listed.next(&self.session.vault, "/secrets")?;
             for bundle in listed.value {
                 let (name, _) = bundle.identity()?;
-                let metadata = self.metadata(&name, bundle.attributes, bundle.tags)?;
+                let metadata = self.metadata(&name, bundle.attributes, bundle.tags);
                 if begins(name.as_str(), prefix) && metadata.has_tags(&filter.tags) {
                     items.push(metadata);
                 }
@@ -341,7 +341,7 @@ impl Provider for AzureKeyVault {
             let (Some(newest), Some(oldest)) = (versions.first(), versions.last()) else {
                 return self.deleted(call, name).await?.ok_or_else(not_found);
             };
-            let mut metadata = self.metadata(&newest.name, newest.attributes, newest.tags.clone())?;
+            let mut metadata = self.metadata(&newest.name, newest.attributes, newest.tags.clone());
             metadata.version = Some(newest.id.clone());
             metadata.created = oldest.attributes.created.map(time);
             Ok(metadata)
