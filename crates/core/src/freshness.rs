@@ -206,18 +206,27 @@ impl Freshness {
     fn meet(&self, state: &mut State, cache: &Cache, changes: &[(u64, Change)], cut: bool, started: Moment) {
         let now = self.timeline.now();
         let oldest = changes.first().map(|(_, change)| change.at);
-        let reaches_back = !cut || oldest.is_some_and(|at| now.wall.saturating_since(at) >= self.settings.settle);
+        let reaches_back = !cut || oldest.is_some_and(|at| now.wall.saturating_since(at) >= self.settings.settle * 2);
+        // What is held may be a lagging replica's answer, from just before a Change that has settled since.
+        let mut known = Expectations::default();
         for (seq, change) in changes {
-            if now.wall.saturating_since(change.at) < self.settings.settle {
+            let ago = now.wall.saturating_since(change.at);
+            if ago < self.settings.settle * 2 {
+                known.note(*seq, change, now, None);
+            }
+            if ago < self.settings.settle {
                 state.expectations.note(*seq, change, now, None);
             }
         }
         // What is under way began before the journal was read.
         cache.fence.raise(Target::everything());
         for (key, entry) in cache.entries().filter(|(_, entry)| entry.lease.is_none()) {
-            let before = started.since(entry.fetched).is_none_or(|age| age > Duration::ZERO);
-            let verdict = state.expectations.judge(&entry.secret, &key.selector, now, self.settings.settle);
-            if before && (!reaches_back || verdict != Verdict::Accept) {
+            let age = started.since(entry.fetched);
+            let before = age.is_none_or(|age| age > Duration::ZERO);
+            // What has changed since then may be no expectation any more.
+            let is_old = age.is_none_or(|age| age >= self.settings.settle);
+            let verdict = known.judge(&entry.secret, &key.selector, now, self.settings.settle);
+            if before && (!reaches_back || is_old || verdict != Verdict::Accept) {
                 self.supersede(&entry, now, None);
             }
         }
@@ -321,14 +330,17 @@ fn effect(change: &Change, selector: &Selector, secret: &Secret) -> Effect {
         (Selector::Label(_), None) => change.kind == ChangeKind::Unknown,
         (Selector::Current | Selector::Previous, label) => label.is_none(),
     };
-    // A label may move back to a lower version; what is current counts up.
-    let is_older = secret
-        .version
-        .as_ref()
-        .filter(|_| selector.follows_rotation())
-        .and_then(|v| v.order)
-        .zip(change.version.as_deref())
-        .is_some_and(|(held, announced)| announced.parse::<u64>().is_ok_and(|announced| announced < held));
+    // A label may move back to a lower version; what is current counts up, unless the secret was made anew: then the lower
+    // number is the newer one.
+    let is_anew = secret.created.is_some_and(|created| created < change.at);
+    let is_older = !is_anew
+        && secret
+            .version
+            .as_ref()
+            .filter(|_| selector.follows_rotation())
+            .and_then(|v| v.order)
+            .zip(change.version.as_deref())
+            .is_some_and(|(held, announced)| announced.parse::<u64>().is_ok_and(|announced| announced < held));
     // What is held already needs no fetch; the one before it moves all the same.
     if !moved || (selector != &Selector::Previous && (is_named || is_older)) {
         Effect::None

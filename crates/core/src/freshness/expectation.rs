@@ -62,7 +62,7 @@ impl Expectations {
 
     /// Drops what has settled.
     pub(super) fn forget(&mut self, now: Moment, settle: Duration) {
-        self.all.retain(|e| !now.is_past(e.noted, settle));
+        self.all.retain(|e| e.age(now) < settle);
     }
 
     /// What is to be done with an answer.
@@ -107,13 +107,19 @@ impl Expectations {
 
     fn live(&self, now: Moment, settle: Duration) -> impl Iterator<Item = (&Expectation, Duration)> {
         self.all.iter().filter_map(move |e| {
-            let left = settle.checked_sub(now.since(e.noted)?)?;
+            let left = settle.checked_sub(e.age(now))?;
             (!left.is_zero()).then_some((e, left))
         })
     }
 }
 
 impl Expectation {
+    /// How long ago it was noted. When the wall clock was set back nobody knows, and what is unknown here is not over: else
+    /// a lagging replica's answer would be adopted. The monotonic clock goes on while anything is served.
+    fn age(&self, now: Moment) -> Duration {
+        now.since(self.noted).unwrap_or_else(|| now.monotonic.saturating_sub(self.noted.monotonic))
+    }
+
     fn concerns(&self, selector: &Selector) -> bool {
         match (selector, &self.change.label) {
             (Selector::Label(held), Some(label)) => held == label,
@@ -138,6 +144,10 @@ impl Expectation {
             Some(announced) if announced == &*version.id => Verdict::Accept,
             // A label may move back to a lower version: its versions have no order.
             Some(announced) if selector.follows_rotation() => match (version.order, announced.parse::<u64>()) {
+                // It was made before a lower number was announced: perhaps before the secret was made anew.
+                (Some(order), Ok(announced)) if order > announced && secret.created.is_some() => {
+                    Verdict::AcceptFor(left)
+                }
                 (Some(order), Ok(announced)) if order > announced => Verdict::Accept,
                 (Some(_), Ok(_)) => Verdict::Lagging,
                 _ => self.before_or_unknown(secret, left),

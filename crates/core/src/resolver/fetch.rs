@@ -288,8 +288,10 @@ impl Resolver {
         };
         // A lease is in our hands from here on: nothing may lose it.
         let slow = secret.lease.is_none() && self.outlasted_bound(attempt);
-        let standing = if slow { inner.standing(call, attempt.rules).await } else { Standing::Unjournaled };
+        let unread = secret.lease.is_none() && self.outlasted_check(attempt);
+        let standing = if slow || unread { inner.standing(call, attempt.rules).await } else { Standing::Unjournaled };
         let unconfirmed = match standing {
+            Standing::Unconfirmed(_) if !slow => None,
             Standing::Unconfirmed(error) if inner.on_outage() == OnOutage::Fail => return Settled::Done(Err(error)),
             Standing::Unconfirmed(error) => Some(error.kind()),
             Standing::Confirmed | Standing::Unjournaled => None,
@@ -339,6 +341,14 @@ impl Resolver {
         let Some(freshness) = &self.0.freshness else { return false };
         let bound = attempt.rules.max_staleness.unwrap_or(freshness.max_staleness());
         self.0.timeline.now().is_past(attempt.began, bound)
+    }
+
+    /// Whether the last check of the journal began so long ago that a lagging replica's answer may have been superseded for
+    /// longer than the bound allows.
+    fn outlasted_check(&self, attempt: Attempt) -> bool {
+        let Some(freshness) = &self.0.freshness else { return false };
+        let bound = attempt.rules.max_staleness.unwrap_or(freshness.max_staleness());
+        !freshness.is_recent(bound * 2, self.0.timeline.now())
     }
 
     fn settle_error(&self, candidate: &Candidate, error: Error, attempt: Attempt) -> Settled {
