@@ -168,7 +168,7 @@ impl Engine {
         let state = self.state();
         let clock = state.clocks[owner];
         let gone = state.now + state.now * clock.drift / 1_000_000 - clock.monotonic_lost;
-        Duration::from_secs(3600) + Duration::from_micros(gone)
+        Duration::from_hours(1) + Duration::from_micros(gone)
     }
 }
 
@@ -201,7 +201,7 @@ impl Clock for Host {
     async fn sleep(&self, duration: Duration) {
         let end = self.monotonic().saturating_add(duration);
         while self.monotonic() < end {
-            let left = u64::try_from((end - self.monotonic()).as_micros()).unwrap_or(SECOND);
+            let left = u64::try_from(end.saturating_sub(self.monotonic()).as_micros()).unwrap_or(SECOND);
             self.engine.pause(left.clamp(1, 3600 * SECOND)).await;
         }
     }

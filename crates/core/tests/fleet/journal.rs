@@ -50,6 +50,8 @@ pub(crate) struct Reached {
     pub(crate) off: Option<Switch>,
     /// How far answers have come that may never have arrived.
     pub(crate) moved: Mutex<Option<Cursor>>,
+    /// Whether the last reading has arrived.
+    pub(crate) answered: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -59,6 +61,7 @@ impl Journal for Reached {
     }
     async fn since(&self, call: &Call, cursor: Option<Cursor>, limit: usize) -> Result<Feed> {
         let engine = &self.shared.engine;
+        self.answered.store(false, Ordering::Relaxed);
         self.shared.reads.fetch_add(1, Ordering::Relaxed);
         engine.pause(500 + engine.below(10_000)).await;
         if self.shared.out.load(Ordering::Relaxed) {
@@ -86,6 +89,7 @@ impl Journal for Reached {
         // The way back: now and then longer than a check may take.
         let back = if engine.below(30) == 0 { SECOND } else { 10_000 };
         engine.pause(engine.below(back)).await;
+        self.answered.store(true, Ordering::Relaxed);
         Ok(feed)
     }
 }

@@ -50,7 +50,7 @@ impl Oracle {
         let Given { name, index, .. } = *given;
         let superseded = self.appended[name].lock().unwrap().iter().skip(index + 1).flatten().min().copied();
         let staleness = superseded.map(|at| now.saturating_sub(at));
-        if (given.marked || given.unvouched) && !given.strict {
+        if given.unvouched || (given.marked && !given.strict) {
             return Ok(staleness);
         }
         if let Some(over) = staleness.filter(|staleness| *staleness > BOUND + TOLERANCE) {
