@@ -192,7 +192,8 @@ impl Freshness {
             }
             if reached == feed.head {
                 state.checked = Some(as_of);
-                state.expectations.forget(self.timeline.now(), self.settings.settle);
+                // A fetch that began before it had settled may still be under way.
+                state.expectations.forget(self.timeline.now(), self.settings.settle * 2);
                 return Ok(());
             }
             from = Some(reached);
@@ -277,9 +278,15 @@ impl Freshness {
         let _ = entry.superseded.set(Superseded { seen, unseen_at, place: crate::fraction(&*self.random) });
     }
 
-    /// Whether what was fetched may be kept, in the light of what the journal has said of late.
-    pub(crate) fn judge(&self, secret: &Secret, selector: &Selector) -> Verdict {
-        self.state().expectations.judge(secret, selector, self.timeline.now(), self.settings.settle)
+    /// Whether what was fetched may be kept, in the light of what the journal has said of late. What had not settled when the
+    /// fetch began counts, however long it took.
+    pub(crate) fn judge(&self, secret: &Secret, selector: &Selector, began: Moment) -> Verdict {
+        self.state().expectations.judge(secret, selector, began, self.settings.settle)
+    }
+
+    /// Whether a fetch has taken so long that what was expected when it began is not known any more.
+    pub(crate) fn outlasted_settle(&self, began: Moment) -> bool {
+        self.timeline.now().is_past(began, self.settings.settle)
     }
 
     /// Whether the journal has named this very version of late.

@@ -287,6 +287,10 @@ impl Resolver {
             Err(error) => return self.settle_error(candidate, error, attempt),
         };
         // A lease is in our hands from here on: nothing may lose it.
+        let old = |freshness: &Freshness| freshness.outlasted_settle(attempt.began);
+        if secret.lease.is_none() && !attempt.repeated && inner.freshness.as_ref().is_some_and(old) {
+            return Settled::Fenced;
+        }
         let slow = secret.lease.is_none() && self.outlasted_bound(attempt);
         let unread = secret.lease.is_none() && self.outlasted_check(attempt);
         let standing = if slow || unread { inner.standing(call, attempt.rules).await } else { Standing::Unjournaled };
@@ -299,9 +303,10 @@ impl Resolver {
         // What the journal says is asked now; a Change that comes after this point raises the fence against it.
         let judged = inner.cache.fence.start();
         let (verdict, announced) = match &inner.freshness {
-            Some(freshness) => {
-                (freshness.judge(&secret, &spelling.selector), freshness.announces(&secret, &spelling.selector))
-            }
+            Some(freshness) => (
+                freshness.judge(&secret, &spelling.selector, attempt.began),
+                freshness.announces(&secret, &spelling.selector),
+            ),
             None => (Verdict::Accept, false),
         };
         let entry = Arc::new(Entry { unconfirmed, ..self.entry(candidate, attempt, secret, verdict) });
