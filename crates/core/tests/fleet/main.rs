@@ -28,16 +28,17 @@ const FALLS: &[(Switch, u64)] = &[
     (Switch::EitherClock, 1),
     (Switch::CursorAfterApply, 1),
 ];
-/// Seeds of the gate that break the promise with every rule on, and are not explained yet: the claim is open as long as
-/// one stands here (`tests/claims.toml`). Whoever mends one takes it out; another one that breaks fails the gate.
-const OPEN: &[u64] = &[100, 500, 642, 779, 953];
+/// Seeds of the gate that break the promise with every rule on: the claim is open as long as one stands here. On 953 the
+/// notifications of a deletion and of the first version after it are both lost, so the second one's number is the number
+/// that is held; 779 is not explained (`tests/claims.toml`). Whoever mends one takes it out; another one that breaks fails the gate.
+const OPEN: &[u64] = &[779, 953];
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
 /// Break: `is_old` or `settle * 2` in `Freshness::meet`, the age of an expectation in `Expectations::live`, `is_anew` in
-/// `freshness::effect`, or `unread` in `Resolver::settle`.
+/// `freshness::effect`, `began` in `Freshness::judge`, or `unread` in `Resolver::settle`.
 #[test]
 fn every_seed_but_those_that_are_open_keeps_the_promise() {
     if let Some(seed) = number("FLEET_SEED") {
