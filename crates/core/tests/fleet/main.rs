@@ -37,7 +37,7 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Break: `is_old` or `settle * 2` in `Freshness::meet`, the age of an expectation in `Expectations::live`, `is_anew` in
+/// Break: `ago < settle * 2` in `Freshness::meet`, the age of an expectation in `Expectations::live`, `is_anew` in
 /// `freshness::effect`, `began` in `Freshness::judge`, or `unread` in `Resolver::settle`.
 #[test]
 fn every_seed_but_those_that_are_open_keeps_the_promise() {
