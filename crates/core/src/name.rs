@@ -3,10 +3,12 @@
 //! Names are parsed here once, at the border. What passes can be put in a path, a cache key, an audit record and a
 //! terminal without being looked at again. Nothing here knows a provider; a provider that allows less says so itself.
 
+mod normal;
+
 use std::fmt;
 use std::sync::Arc;
 
-use unicode_normalization::{UnicodeNormalization, is_nfc, is_nfkc};
+use self::normal::{Normal, normal};
 
 /// The longest name in bytes. AWS ARNs and Parameter Store names end at 2048, every other provider earlier.
 pub const MAX_NAME_BYTES: usize = 2048;
@@ -112,11 +114,12 @@ fn check(text: &str) -> Result<(), NameError> {
         return Err(NameError::Control);
     }
     if !text.is_ascii() {
-        if !is_nfc(text) {
-            return Err(if text.nfc().any(is_invisible) { NameError::Control } else { NameError::NotNfc });
-        }
-        if !is_nfkc(text) || text.chars().any(is_lookalike_separator) {
-            return Err(NameError::Confusable);
+        match normal(text) {
+            Normal::Composed(composed) if composed.iter().copied().any(is_invisible) => return Err(NameError::Control),
+            Normal::Composed(_) => return Err(NameError::NotNfc),
+            Normal::Replaced => return Err(NameError::Confusable),
+            Normal::Same if text.chars().any(is_lookalike_separator) => return Err(NameError::Confusable),
+            Normal::Same => {}
         }
     }
     if has_percent_encoding(text) {

@@ -147,7 +147,7 @@ fn a_name_ends_at_its_limit() {
     assert_eq!(SecretName::parse(&"a".repeat(MAX_NAME_BYTES + 1)), Err(NameError::TooLong));
 }
 
-/// Every spelling is refused but the plain one. Break: `is_nfc`, `is_nfkc` or `is_lookalike_separator` in `check`.
+/// Every spelling is refused but the plain one. Break: an arm of `normal(text)`, or `is_lookalike_separator`, in `check`.
 #[test]
 fn r6_no_second_spelling_of_a_name_passes() {
     for (plain, spelling, error) in [
