@@ -1,6 +1,7 @@
 //! `size`: the extension as it ships (release, static musl, stripped) against its bar.
 
 mod crates;
+mod paths;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use crate::workspace::{ARM64, Workspace, X86_64};
 const BAR: u64 = 4 * 1024 * 1024;
 /// How large it is now that it has every provider, which is over the bar: the claim is open (`tests/claims.toml`). What
 /// grows beyond this fails at once; it is lowered with every saving, and goes when the bar is met.
-const SO_FAR: u64 = 4_345_000;
+const SO_FAR: u64 = 4_326_000;
 /// How many crates are named beside it.
 const LARGEST: usize = 20;
 
@@ -60,6 +61,7 @@ fn build(workspace: &Workspace, target: &str, verb: &str, what: &[&str]) -> Outc
             "the sources of Rust's library are not here (rustup adds them): built with backtraces, which is larger"
         );
     }
+    paths::shorten(workspace, target, &mut command)?;
     command.args(what);
     let variable = target.replace('-', "_");
     if target == host_musl() {
@@ -109,6 +111,13 @@ fn check(workspace: &Workspace, target: &str) -> Outcome {
         None => return Err(Failure::new(format!("{} is no 64-bit ELF file", binary.display()))),
         Some(true) => return Err(Failure::new(format!("{} is not static: it asks for a loader", binary.display()))),
         Some(false) => {}
+    }
+    if let Some(folder) = paths::held(workspace, &bytes)? {
+        return Err(Failure::new(format!(
+            "{} names files in {}, which tells who built it and where: have `size/paths.rs` name those sources otherwise",
+            binary.display(),
+            folder.display()
+        )));
     }
     if size <= BAR {
         Ok(())
