@@ -140,14 +140,16 @@ fn the_python_client_passes_the_conformance_calls() {
     endpoint.hold(runner.arg(root().join("tests/clients/run.py")), &json!({ "ca": endpoint.ca() }));
 }
 
-/// Tries, times, credentials, and that nothing prints a value. Break: as each of its tests says.
+/// Tries, times, credentials, references, and that nothing prints a value. Break: as each of its tests says.
 #[test]
 fn m1_the_typescript_client_holds_against_an_endpoint_that_misbehaves() {
     let tools = require!(servers::client_tools());
     let client = built(&tools);
-    let tests = root().join("clients/typescript/test/client.test.mjs");
-    let said = run(Command::new("node").arg("--test").arg(tests).env("LOCKSTEP_CLIENT_DIST", client.path()), "");
-    assert!(said.contains("pass 12") && said.contains("skipped 0"), "{said}");
+    let mut tests = Command::new("node");
+    tests.arg("--test").env("LOCKSTEP_CLIENT_DIST", client.path());
+    let folder = root().join("clients/typescript/test");
+    let said = run(tests.args(["client.test.mjs", "references.test.mjs"].map(|file| folder.join(file))), "");
+    assert!(said.contains("pass 14\n") && said.contains("skipped 0"), "{said}");
 }
 
 /// The same of Python's. Break: as each of its tests says.

@@ -57,16 +57,16 @@ export function pieces(text: string): Piece[] {
   return found;
 }
 
-/** Gives line and column of offsets that only grow. */
+/** Gives line and column of offsets that only grow. Each character is passed once, however many references a line has. */
 function placer(text: string): (offset: number) => Place {
-  let [seen, line, start] = [0, 1, 0];
+  let [seen, line, column] = [0, 1, 1];
   return (offset) => {
-    for (let at = text.indexOf("\n", seen); at >= 0 && at < offset; at = text.indexOf("\n", at + 1)) {
-      line += 1;
-      start = at + 1;
+    for (const character of text.slice(seen, offset)) {
+      column += 1;
+      if (character === "\n") [line, column] = [line + 1, 1];
     }
     seen = offset;
-    return { line, column: [...text.slice(start, offset)].length + 1 };
+    return { line, column };
   };
 }
 

@@ -69,7 +69,8 @@ def pieces(text: str) -> List[Piece]:
             continue
         found.append(text[begin:opened])
         line += text.count("\n", seen, opened)
-        start = text.rfind("\n", 0, opened) + 1
+        # Only what is new is looked at: a line may have any number of references.
+        start = max(start, text.rfind("\n", seen, opened) + 1)
         seen = opened
         closed = text.find(CLOSE, opened)
         if closed < 0:
