@@ -16,6 +16,7 @@ import time
 from typing import Dict, Mapping, Optional, Sequence, Tuple
 from urllib.parse import quote, urlsplit
 
+from .connection import Connection
 from .credentials import Credential
 from .errors import AuthenticationError, ConfigurationError, NetworkError, SecretsError, error_of, malformed
 from .secret import mapping
@@ -88,11 +89,11 @@ class Exchange:
             headers["content-type"] = "application/json"
         failure: SecretsError
         try:
-            connection = self._connection(end)
+            connection = Connection(self._host, self._port, end, self._tls)
             try:
                 connection.request(method, target, payload, headers)
                 answer = connection.getresponse()
-                body = _read(connection, answer, end)
+                body = _read(answer)
             finally:
                 connection.close()
             said = {name.lower(): value for name, value in answer.getheaders()}
@@ -107,11 +108,6 @@ class Exchange:
             # What a library says can quote a header; its class does not.
             failure = NetworkError(f"no connection to the endpoint ({type(error).__name__})", "connection_failed")
         raise failure
-
-    def _connection(self, end: float) -> http.client.HTTPConnection:
-        if self._tls is None:
-            return http.client.HTTPConnection(self._host, self._port, timeout=_left(end))
-        return http.client.HTTPSConnection(self._host, self._port, timeout=_left(end), context=self._tls)
 
 
 def _base(address: str) -> Tuple[str, Optional[int], str, bool]:
@@ -138,26 +134,14 @@ def _encode(value: str) -> str:
         raise ConfigurationError("a name, key or version is no well-formed text", "invalid_option") from None
 
 
-def _left(end: float) -> float:
-    left = end - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-def _read(connection: http.client.HTTPConnection, answer: http.client.HTTPResponse, end: float) -> bytes:
-    """The whole body, within the limits."""
+def _read(answer: http.client.HTTPResponse) -> bytes:
+    """The whole body, within the limit."""
     body = bytearray()
-    while True:
-        left = _left(end)
-        if connection.sock is not None:
-            connection.sock.settimeout(left)
-        chunk = answer.read1(CHUNK)
-        if not chunk:
-            return bytes(body)
+    while chunk := answer.read1(CHUNK):
         body += chunk
         if len(body) > MAX_ANSWER:
             raise malformed(f"it has more than {MAX_ANSWER} bytes", answer.status)
+    return bytes(body)
 
 
 def _judge(status: int, headers: Dict[str, str], raw: bytes) -> Mapping[str, object]:
