@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from unittest import mock
 
 import lockstep_secrets as secrets
-from lockstep_secrets import Bearer, SecretsClient
+from lockstep_secrets import Bearer, SecretsClient, connection, exchange
+from test_client import SECRET, against, answer
 
-SECRET = {"name": "db", "provider": "aws", "value": "hunter2", "encoding": "utf-8", "version": "1", "labels": []}
 #: Seconds between two bytes, and those of the calls that are to end before the last one: all of them take over a second.
 GAP, TIMEOUT = 0.02, 0.25
 
@@ -74,6 +74,21 @@ class Time(unittest.TestCase):
             client = SecretsClient(f"https://127.0.0.1:{port}", Bearer("t"), timeout=TIMEOUT)
             self.is_late(lambda: client.get_secret("db"))
             self.assertLess(len(sent), 50)
+
+    # Time passes with each request, and with nothing else. Break: leave `end=end` out of a call in client.py.
+    def test_all_pages_of_a_list_and_all_batches_of_references_have_the_time_of_one_call(self):
+        text = "".join(f"{{{{secret:n{at}}}}}" for at in range(400))
+        page, last = answer({"secrets": [], "next": "more"}), answer({"secrets": []})
+        batch = answer({"results": [{"secret": SECRET}] * 20})
+        for answers, call in (
+            ([page] * 20 + [last], lambda client: client.list_secrets("p")),
+            ([batch], lambda client: client.resolve_references(text)),
+        ):
+            with against(*answers, timeout=10) as (client, seen):
+                clock = mock.Mock(monotonic=lambda: 4.0 * len(seen))
+                with mock.patch.object(connection, "time", clock), mock.patch.object(exchange, "time", clock):
+                    self.is_late(lambda: call(client))
+                self.assertEqual(len(seen), 3)
 
     # The same bytes without haste: it is the time that ends the calls above. Break: a `_Bytes` that loses any.
     def test_an_answer_that_comes_byte_by_byte_is_read(self):

@@ -44,9 +44,10 @@ export class LockstepClient implements SecretsClient {
     const { maxResults, ...rest } = options;
     const found: SecretMetadata[] = [];
     if (maxResults !== undefined && maxResults < 1) return found;
+    const end = await this.#begun();
     let nextToken = options.nextToken;
     for (let page = 0; page < MAX_PAGES; page += 1) {
-      const { secrets, nextToken: next } = await this.listPage(prefix, nextToken === undefined ? rest : { ...rest, nextToken });
+      const { secrets, nextToken: next } = await this.#page(prefix, nextToken === undefined ? rest : { ...rest, nextToken }, end);
       found.push(...secrets);
       if (maxResults !== undefined && found.length >= maxResults) return found.slice(0, maxResults);
       if (next === undefined) return found;
@@ -57,7 +58,10 @@ export class LockstepClient implements SecretsClient {
 
   /** One page of a list; `maxResults` is the most that it may hold. */
   async listPage(prefix: string, options: ListOptions = {}): Promise<ListPage> {
-    await this.#settled();
+    return this.#page(prefix, options, await this.#begun());
+  }
+
+  async #page(prefix: string, options: ListOptions, end: number): Promise<ListPage> {
     const tags = Object.entries(options.tags ?? {}).map(([name, value]) => ["tag", `${name}=${value}`] as const);
     const { body } = await this.#exchange.send({
       method: "GET",
@@ -67,17 +71,17 @@ export class LockstepClient implements SecretsClient {
         ["limit", options.maxResults?.toString()], ...tags,
       ],
       repeatable: true,
-    });
+    }, end);
     const secrets = list(body["secrets"], "`secrets`").map((item) => metadata(object(item, "an item")));
     const next = maybe(body, "next");
     return next === undefined ? { secrets } : { secrets, nextToken: next };
   }
 
   async describeSecret(path: string): Promise<SecretMetadata> {
-    await this.#settled();
+    const end = await this.#begun();
     const { body } = await this.#exchange.send({
       method: "GET", path: "/api/v1/metadata", query: [["name", path]], repeatable: true,
-    });
+    }, end);
     return metadata(body);
   }
 
@@ -85,7 +89,7 @@ export class LockstepClient implements SecretsClient {
   async rotateSecret(path: string): Promise<RotationResult> {
     const { body } = await this.#exchange.send({
       method: "POST", path: "/api/v1/rotate", query: [["name", path]], repeatable: false,
-    });
+    }, this.#exchange.deadline());
     const versionId = maybe(body, "version");
     return versionId === undefined ? { triggered: true, status: "pending" } : { triggered: true, versionId, status: "pending" };
   }
@@ -120,7 +124,8 @@ export class LockstepClient implements SecretsClient {
   }
 
   #invalidate(body: { name: string } | { prefix: string }): void {
-    const sent = this.#exchange.send({ method: "POST", path: "/api/v1/invalidate", body, repeatable: true });
+    const ask = { method: "POST", path: "/api/v1/invalidate", body, repeatable: true } as const;
+    const sent = this.#exchange.send(ask, this.#exchange.deadline());
     const done: Promise<void> = sent
       .then(
         () => undefined,
@@ -141,19 +146,26 @@ export class LockstepClient implements SecretsClient {
     await Promise.all(this.#pending);
   }
 
+  /** A read begins: it waits for what is to be forgotten before it. When the read has to have ended. */
+  async #begun(): Promise<number> {
+    const end = this.#exchange.deadline();
+    await this.#exchange.before(end, () => this.#settled());
+    return end;
+  }
+
   async #read(path: string, options: GetSecretOptions, key: string | undefined): Promise<Secret> {
     const { version, stage, provider, skipCache } = options;
     if (version !== undefined && stage !== undefined) {
       throw new ConfigurationError("`version` and `stage` both say which version: write one", { code: "invalid_option" });
     }
-    await this.#settled();
+    const end = await this.#begun();
     const { body } = await this.#exchange.send({
       method: "GET",
       path: "/api/v1/secrets",
       query: [["name", path], ["provider", provider], ["version", version ?? stage], ["key", key]],
       noCache: skipCache === true,
       repeatable: true,
-    });
+    }, end);
     return new Secret(body);
   }
 
@@ -161,14 +173,14 @@ export class LockstepClient implements SecretsClient {
   async #many(wanted: readonly (readonly [string, Wanted])[]): Promise<Map<string, Resolved>> {
     const answers = new Map<string, Resolved>();
     if (wanted.length === 0) return answers;
-    await this.#settled();
+    const end = await this.#begun();
     const batches: (readonly (readonly [string, Wanted])[])[] = [];
     for (let from = 0; from < wanted.length; from += BATCH) batches.push(wanted.slice(from, from + BATCH));
     const workers = Array.from({ length: Math.min(AT_ONCE, batches.length) }, async () => {
       for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
         const { body } = await this.#exchange.send({
           method: "POST", path: "/api/v1/secrets:batch", body: { secrets: batch.map(([, one]) => one) }, repeatable: true,
-        });
+        }, end);
         const results = list(body["results"], "`results`");
         if (results.length !== batch.length) throw malformed("a batch has fewer results than were asked for");
         batch.forEach(([id], at) => answers.set(id, resolved(object(results[at], "a result"))));

@@ -44,9 +44,13 @@ export class Exchange {
     this.#attempts = within(options.attempts, ATTEMPTS, "attempts");
   }
 
+  /** When a call has to have ended that begins now. All of its requests have this one time. */
+  deadline(): number {
+    return Date.now() + this.#timeout;
+  }
+
   /** Asks, and again where that may help and is allowed. */
-  async send(ask: Ask): Promise<Said> {
-    const end = Date.now() + this.#timeout;
+  async send(ask: Ask, end: number): Promise<Said> {
     let fresh = false;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -69,23 +73,34 @@ export class Exchange {
     return "bearer" in this.#credential && typeof this.#credential.bearer === "function";
   }
 
-  /** One try. Its time ends whatever is waited for: a token's function, or a `fetch` that knows no signal. */
-  async #once(ask: Ask, end: number): Promise<Said> {
+  /** What comes of the work before then. It ends whatever is waited for: a token's function, or a `fetch` that knows no signal. */
+  async before<T>(end: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const late = () => new NetworkError(`no answer within ${this.#timeout} ms`, { code: "timeout" });
+    const left = end - Date.now();
+    if (left <= 0) throw late();
     const stop = new AbortController();
-    const late = new Promise<never>((_, reject) => {
-      stop.signal.addEventListener("abort", () => {
-        reject(new NetworkError(`no answer within ${this.#timeout} ms`, { code: "timeout" }));
-      });
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const ended = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(late());
+        stop.abort();
+      }, left);
     });
-    const timer = setTimeout(() => stop.abort(), Math.max(1, end - Date.now()));
     try {
-      return await Promise.race([this.#asked(ask, stop.signal), late]);
+      return await Promise.race([work(stop.signal), ended]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** One try. */
+  async #once(ask: Ask, end: number): Promise<Said> {
+    try {
+      return await this.before(end, (signal) => this.#asked(ask, signal));
     } catch (error) {
       if (error instanceof SecretsError) throw error;
       // What a runtime says can hold a header. Its code is a word.
       throw new NetworkError(`no connection to the endpoint${reason(error)}`, { code: "connection_failed" });
-    } finally {
-      clearTimeout(timer);
     }
   }
 

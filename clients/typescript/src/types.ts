@@ -103,7 +103,7 @@ export interface ClientOptions {
   credential: Credential;
   /** In place of the global one, such as a service binding's: `(request) => env.LOCKSTEP.fetch(request)`. */
   fetch?: (request: Request) => Promise<Response>;
-  /** For one call, its tries included, in milliseconds: 1 to 600,000; 10,000 unless said. */
+  /** For one call, its tries, pages and batches included, in milliseconds: 1 to 600,000; 10,000 unless said. */
   timeout?: number;
   /** Tries of what may be asked twice: 1 to 10; 3 unless said. */
   attempts?: number;

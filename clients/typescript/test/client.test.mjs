@@ -97,12 +97,64 @@ test("Retry-After is kept, and one that is longer than the call's time ends it",
   });
 });
 
-// Break: leave `late` out of the race.
+// Break: leave `ended` out of the race.
 test("a call ends in time, whatever it waits for", { timeout: 20_000 }, async () => {
   const never = () => new Promise(() => {});
   for (const options of [{}, { fetch: never }, { credential: { bearer: never } }]) {
     await against(["hang"], (client) => fails(client.getSecret("db"), "NetworkError", "timeout"), { timeout: 200, ...options });
   }
+});
+
+// Time passes where an answer comes, and nowhere else. Break: ask `deadline` for each page, or for each batch.
+test("all pages of a list, and all batches of references, have the time of one call", async () => {
+  const now = Date.now;
+  for (const [call, asked] of [
+    [(client) => client.listSecrets("p"), [1, 1, 1]],
+    // Four batches are under way at once.
+    [(client) => client.resolveReferences(Array.from({ length: 400 }, (_, at) => `{{secret:n${at}}}`).join("")), [4, 4, 4]],
+  ]) {
+    let [passed, rounds, seen] = [0, [], 0];
+    const fetch = async (request) => {
+      const text = await request.text();
+      if (rounds.at(-1)?.at !== passed) rounds.push({ at: passed, count: 0 });
+      rounds.at(-1).count += 1;
+      seen += 1;
+      const from = passed;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      passed = Math.max(passed, from + 4_000);
+      const next = seen < 50 ? { next: String(seen) } : {};
+      return Response.json(text === "" ? { secrets: [], ...next } : { results: JSON.parse(text).secrets.map(() => ({ secret: SECRET })) });
+    };
+    const client = new LockstepClient({ baseUrl: "http://bound", credential: { bearer: TOKEN }, fetch });
+    Date.now = () => now() + passed;
+    try {
+      await fails(call(client), "NetworkError", "timeout");
+    } finally {
+      Date.now = now;
+    }
+    assert.deepEqual(rounds.map(({ count }) => count), asked);
+  }
+});
+
+// Break: `#begun` asks for `deadline` after it has waited.
+test("a read waits for what is to be forgotten in its own time", async () => {
+  const now = Date.now;
+  let passed = 0;
+  const asked = [];
+  const fetch = async (request) => {
+    asked.push(new URL(request.url).pathname);
+    passed += 12_000;
+    return Response.json(SECRET);
+  };
+  const client = new LockstepClient({ baseUrl: "http://bound", credential: { bearer: TOKEN }, fetch });
+  Date.now = () => now() + passed;
+  try {
+    client.invalidateCache("db");
+    await fails(client.getSecret("db"), "NetworkError", "timeout");
+  } finally {
+    Date.now = now;
+  }
+  assert.deepEqual(asked, ["/api/v1/invalidate"]);
 });
 
 // Break: leave `#renews` out of `send`.
@@ -173,7 +225,7 @@ test("no value and no credential is printed", async () => {
   }, { credential: { bearer: `${TOKEN}\nhunter2` } });
 });
 
-// Break: leave `#settled` out of `#read`.
+// Break: leave `#settled` out of `#begun`.
 test("a read waits for what is forgotten before it, and flush tells what was not", async () => {
   await against([json({ invalidated: 1 }), json(SECRET)], async (client, seen) => {
     assert.equal(client.invalidateCache("db"), undefined);

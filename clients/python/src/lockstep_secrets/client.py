@@ -20,8 +20,8 @@ MAX_PAGES = 10_000
 class SecretsClient:
     """Reads secrets from a Lockstep endpoint over its native API. It keeps none: the endpoint has the cache.
 
-    ``timeout`` is for one call, its tries included, in seconds (at most 600); ``attempts`` counts the tries of what may
-    be asked twice (1 to 10). Threads may share a client.
+    ``timeout`` is for one call, its tries, pages and batches included, in seconds (at most 600); ``attempts`` counts the
+    tries of what may be asked twice (1 to 10). Threads may share a client.
     """
 
     def __init__(
@@ -73,8 +73,9 @@ class SecretsClient:
         found: List[SecretMetadata] = []
         if max_results is not None and max_results < 1:
             return found
+        end = self._exchange.deadline()
         for _ in range(MAX_PAGES):
-            page = self.list_page(prefix, next_token=next_token, tags=tags, provider=provider)
+            page = self._page(prefix, None, next_token, tags, provider, end)
             found += page.secrets
             if max_results is not None and len(found) >= max_results:
                 return found[:max_results]
@@ -93,10 +94,21 @@ class SecretsClient:
         provider: Optional[str] = None,
     ) -> ListPage:
         """One page of a list; ``max_results`` is the most that it may hold."""
+        return self._page(prefix, max_results, next_token, tags, provider, self._exchange.deadline())
+
+    def _page(
+        self,
+        prefix: str,
+        max_results: Optional[int],
+        next_token: Optional[str],
+        tags: Optional[Mapping[str, str]],
+        provider: Optional[str],
+        end: float,
+    ) -> ListPage:
         query = [("prefix", prefix), ("provider", provider), ("page", next_token)]
         query.append(("limit", None if max_results is None else str(max_results)))
         query += [("tag", f"{name}={value}") for name, value in (tags or {}).items()]
-        body = self._exchange.send("GET", "/api/v1/secrets", query)
+        body = self._exchange.send("GET", "/api/v1/secrets", query, end=end)
         found = [metadata(mapping(item, "an item")) for item in items(body.get("secrets"), "`secrets`")]
         return ListPage(found, maybe(body, "next"))
 
@@ -137,9 +149,11 @@ class SecretsClient:
 
     def _many(self, wanted: List[Wanted]) -> Dict[Wanted, Resolved]:
         answers: Dict[Wanted, Resolved] = {}
+        end = self._exchange.deadline()
         for begin in range(0, len(wanted), BATCH):
             batch = wanted[begin : begin + BATCH]
-            body = self._exchange.send("POST", "/api/v1/secrets:batch", body={"secrets": [one.item() for one in batch]})
+            asked = {"secrets": [one.item() for one in batch]}
+            body = self._exchange.send("POST", "/api/v1/secrets:batch", body=asked, end=end)
             results = items(body.get("results"), "`results`")
             if len(results) != len(batch):
                 raise malformed("a batch has fewer results than were asked for")

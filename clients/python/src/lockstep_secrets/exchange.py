@@ -47,6 +47,10 @@ class Exchange:
         self._credential, self._timeout, self._attempts = credential, timeout, attempts
         self._tls = (tls or ssl.create_default_context()) if self._secure else None
 
+    def deadline(self) -> float:
+        """When a call has to have ended that begins now."""
+        return time.monotonic() + self._timeout
+
     def send(
         self,
         method: str,
@@ -55,12 +59,13 @@ class Exchange:
         body: object = None,
         no_cache: bool = False,
         repeatable: bool = True,
+        end: Optional[float] = None,
     ) -> Mapping[str, object]:
-        """Asks, and again where that may help and is allowed."""
+        """Asks, and again where that may help and is allowed. A call of several requests says when it has to have ended."""
         pairs = [f"{name}={_encode(value)}" for name, value in query if value is not None]
         target = self._path + path + ("?" + "&".join(pairs) if pairs else "")
         payload = None if body is None else json.dumps(body).encode()
-        end = time.monotonic() + self._timeout
+        end = self.deadline() if end is None else end
         attempt, renewed = 1, False
         while True:
             try:
