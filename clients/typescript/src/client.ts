@@ -3,7 +3,8 @@
 import { CacheError, ConfigurationError, ParseError, ReferencesError, SecretsError } from "./errors.js";
 import { Exchange } from "./exchange.js";
 import { list, malformed, maybe, object, type Fields } from "./json.js";
-import { fill, identity, pieces, type Resolved, type Wanted } from "./references.js";
+import type { Wanted } from "./reference.js";
+import { fill, identity, pieces, type Resolved } from "./references.js";
 import { metadata, Secret } from "./secret.js";
 import type {
   ClientOptions, GetSecretOptions, ListOptions, ListPage, RotationResult, SecretMetadata, SecretsClient, SecretValue,

@@ -8,7 +8,8 @@ from typing import Dict, List, Mapping, Optional
 from .credentials import Credential
 from .errors import CacheError, ConfigurationError, ReferencesError, SecretsError, malformed, not_text
 from .exchange import Exchange
-from .references import Reference, Resolved, Unresolved, Wanted, fill, pieces
+from .reference import Wanted
+from .references import Reference, Resolved, Unresolved, fill, pieces
 from .secret import ListPage, RotationResult, SecretMetadata, SecretValue, items, mapping, maybe, metadata, secret
 
 #: Secrets asked for in one request: what an endpoint takes unless it is configured for less.

@@ -1,4 +1,7 @@
+use std::collections::HashMap;
+
 use proptest::prelude::*;
+use serde::Deserialize;
 
 use super::*;
 
@@ -184,5 +187,58 @@ proptest! {
             Ok(reference) => prop_assert_eq!(SecretRef::parse(&reference.to_string()), Ok(reference)),
             Err(error) => prop_assert!(text.get(error.span()).is_some()),
         }
+    }
+}
+
+/// The cases that this and both clients read: `<a*3>` stands there for `aaa`.
+#[derive(Deserialize)]
+struct Cases {
+    /// What a fault's message holds.
+    says: HashMap<String, String>,
+    read: Vec<Read>,
+    refused: Vec<Refused>,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    text: String,
+    name: String,
+    alias: Option<String>,
+    key: Option<String>,
+    selector: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    text: String,
+    wrong: String,
+}
+
+/// The text with every `<a*3>` written out.
+fn written_out(text: &str) -> String {
+    let Some((before, (part, (times, after)))) = text.split_once('<').and_then(|(before, rest)| {
+        let (part, rest) = rest.split_once('*')?;
+        Some((before, (part, rest.split_once('>')?)))
+    }) else {
+        return text.to_owned();
+    };
+    format!("{before}{}{}", part.repeat(times.parse().unwrap()), written_out(after))
+}
+
+/// Break: any rule of a reference, a name, a key or a version, here or in a client.
+#[test]
+fn the_cases_that_the_clients_know_are_read_and_refused_here_as_there() {
+    let cases: Cases = serde_json::from_str(include_str!("../../../../tests/conformance/references.json")).unwrap();
+    assert!(cases.read.len() > 50 && cases.refused.len() > 150);
+    let part = |text: &Option<String>| text.as_deref().map(written_out);
+    for case in cases.read {
+        let expected = (part(&case.alias), written_out(&case.name), part(&case.key), part(&case.selector));
+        assert_eq!(parts(&written_out(&case.text)), expected, "{}", case.text);
+    }
+    for case in cases.refused {
+        let error = SecretRef::parse(&written_out(&case.text)).expect_err(&case.text);
+        let fault = format!("{:?}", error.fault());
+        assert_eq!(fault.split('(').next(), Some(&*case.wrong), "{:?}", case.text);
+        assert!(error.to_string().contains(&cases.says[&case.wrong]), "{:?}: {error}", case.text);
     }
 }
