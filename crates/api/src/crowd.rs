@@ -4,10 +4,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use lockstep_core::{Clock, Peer, Principal};
+use lockstep_core::{Clock, Peer, Principal, network};
 
 use crate::parts::ApiLimits;
-use crate::quota::{Quota, network};
+use crate::quota::Quota;
 use crate::refusal::Refusal;
 
 /// When a request counts. What is answered at once is counted when it is answered: what is let in then is counted when it
@@ -59,12 +59,12 @@ impl Crowd {
 
     /// Whether a caller may send one more.
     pub(crate) fn check_caller(&self, who: &Principal, clock: &dyn Clock, count: Count) -> Result<(), Refusal> {
-        self.caller.as_ref().map_or(Ok(()), |quota| check(quota, &who.id, clock.monotonic(), count))
+        self.caller.as_ref().map_or(Ok(()), |quota| check(quota, who.counted_as(), clock.monotonic(), count))
     }
 
     /// Whether a caller may send one more report of a stale value.
     pub(crate) fn check_report(&self, who: &Principal, clock: &dyn Clock) -> Result<(), Refusal> {
-        self.reports.as_ref().map_or(Ok(()), |quota| check(quota, &who.id, clock.monotonic(), Count::Now))
+        self.reports.as_ref().map_or(Ok(()), |quota| check(quota, who.counted_as(), clock.monotonic(), Count::Now))
     }
 
     /// Counts what was answered at once; whether it might be was looked at before.

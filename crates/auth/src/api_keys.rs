@@ -11,12 +11,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use lockstep_core::{Alias, Claims, Error, ErrorKind, Login, Principal, Random, Result, SecretValue, UnixMillis};
+use lockstep_core::{Alias, Claims, Error, ErrorKind, Login, Principal, Random, Result, SecretValue, UnixMillis, hex};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::Zeroizing;
 
-use crate::hex;
 use crate::refused::Refused;
 
 /// What a key begins with, so that scanners of code and logs find one that got there.

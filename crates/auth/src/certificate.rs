@@ -6,9 +6,8 @@
 
 use std::sync::Arc;
 
-use lockstep_core::{Alias, Claims, Error, ErrorKind, Login, Principal, Result, UnixMillis};
+use lockstep_core::{Alias, Claims, Error, ErrorKind, Login, Principal, Result, UnixMillis, hex};
 
-use crate::hex;
 use crate::refused::Refused;
 
 #[cfg(feature = "mtls")]

@@ -287,7 +287,7 @@ impl Queue {
     fn push(&mut self, record: &AuditRecord, parts: &DeliveryParts) {
         let now = parts.clock.wall();
         if parts.chain && self.chain.lines() == 0 {
-            let start = self.chain.start(now, &parts.writer, &ChainPlace::default());
+            let start = self.chain.start(now, &parts.writer, &ChainPlace::default(), None);
             self.chain.take(&start);
             self.lines.push_back(Line { text: start.text, seq: start.seq });
         }

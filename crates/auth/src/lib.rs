@@ -23,7 +23,6 @@ mod api_keys;
 mod callers;
 mod certificate;
 mod delivery;
-mod hex;
 mod local_token;
 mod refused;
 

@@ -30,6 +30,22 @@ impl Principal {
     pub fn new(id: &str) -> Self {
         Self { id: Arc::from(id), login: Login::Local, claims: None, peer: None, mtls: false }
     }
+
+    /// The issuer of its token, by its name in the configuration; only who has shown a token has one.
+    pub fn issuer(&self) -> Option<&str> {
+        let named = self.id.strip_prefix("jwt:").filter(|_| self.login == Login::Jwt)?;
+        Some(named.split_once(':')?.0)
+    }
+
+    /// What its requests are counted under: its id, without what it can choose anew for each request. Who assumes a role
+    /// of AWS names the session.
+    pub fn counted_as(&self) -> &str {
+        let has_session = [":assumed-role/", ":federated-user/"].iter().any(|kind| self.id.contains(kind));
+        match self.id.rsplit_once('/') {
+            Some((role, _)) if has_session && self.login == Login::AwsIam => role,
+            _ => &self.id,
+        }
+    }
 }
 
 /// What a caller shows to say who it is.
@@ -147,5 +163,26 @@ pub trait Authorizer: Send + Sync {
     /// Whether any decision can hang on tags. Where none does, nobody asks for them.
     fn reads_tags(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Break: `has_session` in `counted_as`, or the login there.
+    #[test]
+    fn a_session_that_the_caller_names_makes_no_other_caller_of_it() {
+        let counted = |id: &str, login| Principal { login, ..Principal::new(id) }.counted_as().to_owned();
+        for (id, login, expected) in [
+            ("iam:arn:aws:sts::1:assumed-role/app/one", Login::AwsIam, "iam:arn:aws:sts::1:assumed-role/app"),
+            ("iam:arn:aws:sts::1:assumed-role/app/two", Login::AwsIam, "iam:arn:aws:sts::1:assumed-role/app"),
+            ("iam:arn:aws:sts::1:federated-user/x", Login::AwsIam, "iam:arn:aws:sts::1:federated-user"),
+            ("iam:arn:aws:iam::1:user/a/b", Login::AwsIam, "iam:arn:aws:iam::1:user/a/b"),
+            ("jwt:gh:x:assumed-role/a/b", Login::Jwt, "jwt:gh:x:assumed-role/a/b"),
+            ("key:app", Login::ApiKey, "key:app"),
+        ] {
+            assert_eq!(counted(id, login), expected);
+        }
     }
 }

@@ -8,7 +8,6 @@ mod tally;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +15,7 @@ pub(crate) use self::tally::Tally;
 use self::tally::Written;
 use crate::{
     Action, Alias, Answer, AuditHits, AuditRecord, AuditSink, CacheStatus, Error, Moment, Outcome, Principal,
-    RequestId, Result,
+    RequestId, Result, network,
 };
 
 /// How many different counts are kept before they are written, whether or not it is time.
@@ -45,14 +44,16 @@ struct Open {
     unwritten: Vec<AuditRecord>,
 }
 
-/// What makes two refusals one. The path is not among it, nor the port: whoever is refused chooses both, and could make
-/// each record another one.
+/// What makes two refusals one. Of a request that asked for no secret the path is not among it, nor the port, nor which
+/// address of its network: whoever is refused chooses all of them, and could make each record another one.
 #[derive(PartialEq, Eq, Hash)]
 struct Refusal {
     principal: Arc<str>,
-    host: Option<Box<str>>,
+    network: Option<Box<str>>,
     outcome: Outcome,
     code: Option<Arc<str>>,
+    /// What an access was about.
+    asked: Option<(&'static str, Option<Alias>, Box<str>)>,
 }
 
 struct Folded {
@@ -103,10 +104,10 @@ impl Ledger {
     /// Records a request that was refused before a secret was looked at. The first of its like is written at once, those
     /// after it are counted until the next flush: nobody who is refused decides how much is written.
     pub(crate) fn refused(&self, record: AuditRecord) {
-        let alike = Refusal::of(&record);
+        let alike = Refusal::of_request(&record);
         let mut open = self.open();
         if let Some(known) = open.refusals.get_mut(&alike) {
-            known.count += 1;
+            known.count += record.count;
             known.last = record;
             return;
         }
@@ -125,7 +126,9 @@ impl Ledger {
         }
         open.refusals.insert(alike, Folded { count: 0, last: record.clone() });
         drop(open);
-        self.write_or_keep(record);
+        if self.sink.write(&record).is_err() {
+            self.keep(Refusal::of_request(&record), record);
+        }
     }
 
     /// Records anything but a read of a value.
@@ -175,25 +178,22 @@ impl Ledger {
         let outcome = if refused { Outcome::Refused } else { Outcome::Failed(error.kind()) };
         let record = access.record(outcome, policy);
         let provider = error.provider().cloned().or(record.provider.clone());
-        self.write_or_keep(AuditRecord { provider, ..record });
+        let record = AuditRecord { provider, ..record };
+        if self.sink.write(&record).is_err() {
+            self.keep(Refusal::of_access(&record), record);
+        }
     }
 
     /// Lets go on what was recorded. What was not is refused, and that is recorded as soon as it can be.
     fn recorded(&self, access: &Access<'_>, policy: Option<Arc<str>>, written: Result<()>) -> Result<()> {
         written.inspect_err(|error| {
-            self.keep(access.record(Outcome::Failed(error.kind()), policy));
+            let record = access.record(Outcome::Failed(error.kind()), policy);
+            self.keep(Refusal::of_access(&record), record);
         })
     }
 
-    /// Records what released nothing: it waits for the sink, counted.
-    fn write_or_keep(&self, record: AuditRecord) {
-        if self.sink.write(&record).is_err() {
-            self.keep(record);
-        }
-    }
-
-    fn keep(&self, record: AuditRecord) {
-        let alike = Refusal::of(&record);
+    /// What the sink does not take waits for it, counted.
+    fn keep(&self, alike: Refusal, record: AuditRecord) {
         let mut open = self.open();
         let is_full = open.is_full();
         match open.refusals.entry(alike) {
@@ -250,13 +250,21 @@ impl Ledger {
 }
 
 impl Refusal {
-    fn of(record: &AuditRecord) -> Self {
+    fn of_request(record: &AuditRecord) -> Self {
         Self {
             principal: record.principal.clone(),
-            host: record.peer.as_deref().map(host),
+            network: record.peer.as_deref().map(network),
             outcome: record.outcome,
             code: record.policy.clone(),
+            asked: None,
         }
+    }
+
+    /// Of an access that had to wait for the sink, what was asked for counts: a record that names another secret says
+    /// nothing about it.
+    fn of_access(record: &AuditRecord) -> Self {
+        let asked = (record.action, record.provider.clone(), record.name.clone());
+        Self { asked: Some(asked), ..Self::of_request(record) }
     }
 }
 
@@ -268,11 +276,6 @@ impl Open {
     fn is_empty(&self) -> bool {
         self.tallies.is_empty() && self.refusals.is_empty() && self.unwritten.is_empty()
     }
-}
-
-/// The address of a peer without its port, which is another one for each connection.
-fn host(peer: &str) -> Box<str> {
-    peer.parse::<SocketAddr>().map_or_else(|_| peer.into(), |address| address.ip().to_string().into())
 }
 
 impl Access<'_> {

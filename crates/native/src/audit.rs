@@ -208,7 +208,7 @@ impl Target {
             let mut id = [0; 8];
             settings.random.fill(&mut id);
             let mut fresh = Chain::new(id, settings.key.clone());
-            let line = fresh.start(now, &chain_writer(), &place);
+            let line = fresh.start(now, &chain_writer(), &place, chain.as_ref());
             fresh.take(&line);
             chain = Some(fresh);
             add(&line.text, &chain);

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::escape_beyond_ascii;
-use crate::{Error, ErrorKind, Result, SecretValue, UnixMillis};
+use crate::{Error, ErrorKind, Result, SecretValue, UnixMillis, hex};
 
 /// What is hashed is nothing else's hash.
 const DOMAIN: &[u8] = b"lockstep audit chain 1\0";
@@ -97,7 +97,7 @@ impl ChainKey {
         let mac = Hmac::<Sha256>::new_from_slice(key.expose()).map_err(|_| short())?;
         let mut named = mac.clone();
         named.update(KEY_DOMAIN);
-        let name = hex(named.finalize().into_bytes().get(..ID_BYTES).unwrap_or_default());
+        let name = hex::text(named.finalize().into_bytes().get(..ID_BYTES).unwrap_or_default());
         Ok(Self { mac, name: name.into() })
     }
 
@@ -183,6 +183,11 @@ pub(super) struct Note {
     pub(super) key: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) previous: Option<Box<str>>,
+    /// The chain that the same writer wrote before, and its last line there: it is in the file, unless that was cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) own_chain: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) own_seq: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) torn: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,7 +206,7 @@ pub(super) const LOST: &str = "lost";
 impl Chain {
     /// A chain with this random id. Its first line is to be [`Chain::start`].
     pub fn new(id: [u8; ID_BYTES], key: Option<Arc<ChainKey>>) -> Self {
-        Self { id: hex(&id).into(), key, next: 0, last: ChainHash::NONE }
+        Self { id: hex::text(&id).into(), key, next: 0, last: ChainHash::NONE }
     }
 
     /// Its id.
@@ -224,12 +229,15 @@ impl Chain {
         self.next
     }
 
-    /// The first line.
-    pub fn start(&self, at: UnixMillis, writer: &ChainWriter, place: &ChainPlace) -> ChainLine {
+    /// The first line. `own` is the chain that the same writer wrote before this one: what others have made of the file
+    /// meanwhile is for it to say.
+    pub fn start(&self, at: UnixMillis, writer: &ChainWriter, place: &ChainPlace, own: Option<&Self>) -> ChainLine {
         let note = Note {
             version: Some(writer.version.clone()),
             host: Some(writer.host.clone()),
             process: Some(writer.process),
+            own_chain: own.map(|own| own.id.clone()),
+            own_seq: own.map(|own| own.next.saturating_sub(1)),
             torn: (place.torn > 0).then_some(place.torn),
             ..self.note(at, START, place.previous, place.offset)
         };
@@ -373,11 +381,4 @@ impl ChainTail {
         // No line of a chain is there: what is, is not a chain's.
         Self { previous: None, torn: 0, unended }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -57,7 +57,7 @@ impl File {
         let offset = Some(self.text.len() as u64);
         let place = ChainPlace { previous: tail.previous, torn: tail.torn, offset };
         let writer = ChainWriter { version: "0.1.0".into(), host: "here".into(), process: 1 };
-        self.put(&self.chain.start(UnixMillis(1_767_225_600_000), &writer, &place));
+        self.put(&self.chain.start(UnixMillis(1_767_225_600_000), &writer, &place, None));
     }
 
     /// Another process goes on.
@@ -116,7 +116,7 @@ fn a_chain_is_whole_as_it_was_written_and_says_where_it_ends() {
 fn m6_every_line_of_a_chain_is_printable_ascii() {
     let mut file = File::new(None).records(1);
     let writer = ChainWriter { version: "\u{202e}<".into(), host: "h\n\u{1b}".into(), process: 1 };
-    file.put(&file.chain.start(UnixMillis(0), &writer, &ChainPlace::default()));
+    file.put(&file.chain.start(UnixMillis(0), &writer, &ChainPlace::default(), None));
     for line in file.lines() {
         let line = line.strip_suffix(b"\n").unwrap();
         assert!(line.iter().all(|byte| (0x20..0x7f).contains(byte) && *byte != b'<'), "{line:?}");
@@ -208,6 +208,36 @@ fn whole_chains_that_are_missing_are_found_where_later_ones_tell_of_them() {
     assert_eq!(fault(&verify(&lines.concat())), None);
     assert_eq!(fault(&verify(&lines[1..].concat())), Some((1, ChainFault::Dropped)));
     assert_eq!(fault(&verify(&[lines[0].clone(), lines[2].clone()].concat())), Some((2, ChainFault::Dropped)));
+}
+
+/// Two processes write by turns; then lines are cut out, and one of the two goes on behind the cut.
+/// Break: `has_own` in `ChainVerifier::starts`.
+#[test]
+fn lines_that_are_cut_out_before_their_own_writer_goes_on_are_missed_by_it() {
+    let writer = ChainWriter { version: "0.1.0".into(), host: "here".into(), process: 1 };
+    let mut file = File::new(None).records(2);
+    let mine = file.chain.clone();
+    file.restart(8);
+    let file = file.records(2);
+    let others = file.chain.clone();
+    // What is cut: nothing, the last line, all lines of the other, all but the first line.
+    for (kept, mine_is_whole, others_is_whole) in
+        [(6, true, true), (5, true, false), (3, true, false), (1, false, false)]
+    {
+        for (own, is_whole) in [(&mine, mine_is_whole), (&others, others_is_whole)] {
+            let mut next = File { text: file.lines()[..kept].concat(), chain: Chain::new([9; 8], None) };
+            let previous = ChainTail::of(&next.text).previous;
+            let place = ChainPlace { previous, torn: 0, offset: Some(next.text.len() as u64) };
+            next.put(&next.chain.start(UnixMillis(0), &writer, &place, Some(own)));
+            let found = fault(&verify(&next.text));
+            assert_eq!(found, (!is_whole).then_some((kept as u64 + 1, ChainFault::Dropped)), "{kept}");
+            // Where what was before is in other files, it can't be known.
+            let place = ChainPlace { previous, ..ChainPlace::default() };
+            let mut alone = File { text: Vec::new(), chain: Chain::new([9; 8], None) };
+            alone.put(&alone.chain.start(UnixMillis(0), &writer, &place, Some(own)));
+            assert_eq!(fault(&verify(&alone.text)), None);
+        }
+    }
 }
 
 /// Kill -9 at any byte, and once more at any byte of what the next process writes first.

@@ -3,12 +3,16 @@
 //! It takes bytes as they come, over files of any size, and keeps no more than one line of them. It stops at the first
 //! break: what stands after one proves nothing.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use super::chain::{CONTINUED, ChainHash, ChainKey, LOST, Note, Parts, START, has_more_than_a_line, hash};
 
 /// The longest line that is looked at. What writes them stays far below.
 const MAX_LINE_BYTES: usize = 256 << 10;
+
+/// So many chains that have ended are remembered, for what their writers say of them later.
+const MAX_ENDED: usize = 4096;
 
 /// How the first line of a chain begins, and no other one.
 const CUT_START: &[u8] = b"{\"seq\":0,";
@@ -113,6 +117,9 @@ pub struct ChainVerifier {
     /// Bytes of the line at hand that are not kept, since it is too long.
     skipped: u64,
     place: Place,
+    /// Chains that have ended, and their last lines. The oldest are forgotten.
+    ended: VecDeque<(Box<str>, u64)>,
+    has_forgotten: bool,
     /// Lines that are none of a chain, and that the next chain may own up to.
     odd: Option<Odd>,
     gap: Option<Gap>,
@@ -152,6 +159,8 @@ impl ChainVerifier {
             line: Vec::new(),
             skipped: 0,
             place: Place::default(),
+            ended: VecDeque::new(),
+            has_forgotten: false,
             odd: None,
             gap: None,
         }
@@ -329,9 +338,36 @@ impl ChainVerifier {
         } else {
             return;
         }
+        self.end_chain();
+        if !self.has_own(start) {
+            let message = "whoever writes here had written lines that are not there: they were cut off before this one";
+            return self.here(ChainFault::Dropped, message.to_owned());
+        }
         if self.takes_key(start) && self.accept(parts, &previous.unwrap_or(ChainHash::NONE)) {
             self.report.chains += 1;
             self.report.torn += torn;
+        }
+    }
+
+    /// The chain at hand has ended.
+    fn end_chain(&mut self) {
+        let Some(end) = &self.report.end else { return };
+        if self.ended.len() >= MAX_ENDED {
+            self.ended.pop_front();
+            self.has_forgotten = true;
+        }
+        self.ended.push_back((end.chain.clone(), end.seq));
+    }
+
+    /// Whether the last line that the writer of a chain wrote before it was there. It can't be known where lines before
+    /// the first one are in other files.
+    fn has_own(&mut self, start: &Note) -> bool {
+        let (Some(chain), Some(seq)) = (&start.own_chain, start.own_seq) else { return true };
+        // Its writer does not come back to it.
+        let at = self.ended.iter().rposition(|(ended, _)| ended == chain);
+        match at.and_then(|at| self.ended.remove(at)) {
+            Some((_, last)) => last >= seq,
+            None => self.has_forgotten || self.report.follows.is_some(),
         }
     }
 

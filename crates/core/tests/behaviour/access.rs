@@ -111,7 +111,8 @@ async fn refusals_and_failures_are_recorded_one_by_one() {
     );
 }
 
-/// C14. Break: `?` after `released` or `write` in the ledger, or the look at `is_ready` there or in `get_at_once`.
+/// C14. Break: `?` after `released` or `write` in the ledger, the look at `is_ready` there or in `get_at_once`, or `asked`
+/// in `Refusal::of_access`.
 #[tokio::test]
 async fn c14_nothing_is_released_while_the_audit_takes_nothing_and_what_was_counted_is_kept() {
     let backend = Versions::of(&[("db", 1), ("other", 1)]).backend();
@@ -123,6 +124,7 @@ async fn c14_nothing_is_released_while_the_audit_takes_nothing_and_what_was_coun
     world.records.1.store(true, std::sync::atomic::Ordering::SeqCst);
     assert!(!at_once());
     assert_eq!(kind(&world.get("db").await), ErrorKind::Unavailable, "a hit");
+    assert_eq!(kind(&world.get("db").await), ErrorKind::Unavailable, "the same once more");
     assert_eq!(kind(&world.get("other").await), ErrorKind::Unavailable, "a miss");
     let dropped = world.resolver.invalidate(&world.call(), &world.who, None, &Invalidation::Name(name("nothing")));
     assert_eq!(kind(&dropped), ErrorKind::Unavailable, "no value, but an answer");
@@ -131,15 +133,17 @@ async fn c14_nothing_is_released_while_the_audit_takes_nothing_and_what_was_coun
     world.resolver.flush_audit();
     world.records.1.store(false, std::sync::atomic::Ordering::SeqCst);
     world.resolver.flush_audit();
-    let mut seen: Vec<_> =
-        world.records.0.lock().unwrap().iter().map(|r| (r.outcome.as_str(), r.cached, r.count)).collect();
+    let records = std::mem::take(&mut *world.records.0.lock().unwrap());
+    let mut seen: Vec<_> = records.iter().map(|r| (r.outcome.as_str(), &*r.name, r.cached, r.count)).collect();
     seen.sort_unstable();
     let expected = [
-        ("not_found", false, 1),
-        ("refused", false, 1),
-        ("released", false, 1),
-        ("released", true, 1),
-        ("unavailable", false, 3),
+        ("not_found", "missing", false, 1),
+        ("refused", "/x", false, 1),
+        ("released", "db", false, 1),
+        ("released", "db", true, 1),
+        ("unavailable", "db", false, 2),
+        ("unavailable", "nothing", false, 1),
+        ("unavailable", "other", false, 1),
     ];
     assert_eq!(seen, expected);
     assert_eq!((world.resolver.lost_audit(), at_once()), (0, true));
@@ -168,7 +172,7 @@ fn written(world: &World) -> Vec<(u64, String)> {
     records.into_iter().map(|record| (record.count, record.name.into())).collect()
 }
 
-/// C14. Break: the look into `folded` in `Ledger::refused`, `host`, or the filter in `Ledger::flush`.
+/// C14. Break: the look into `folded` in `Ledger::refused`, `network`, `record.count`, or the filter in `Ledger::flush`.
 #[tokio::test]
 async fn c14_repeated_refusals_are_written_at_once_and_then_as_an_exact_count() {
     for audit_hits in [AuditHits::Summary, AuditHits::Full] {
@@ -187,6 +191,14 @@ async fn c14_repeated_refusals_are_written_at_once_and_then_as_an_exact_count() 
         world.resolver.record_at_door(refusal("unknown", Some("127.0.0.1:7"), "bad_token", "/again"));
         world.resolver.flush_audit();
         assert_eq!(written(&world), [(1, "/again".to_owned())]);
+        // Who has a network of IPv6 has all its addresses; and one record may stand for several.
+        for host in 1..=9 {
+            let peer = format!("[2001:db8::{host}]:1");
+            let record = AuditRecord { count: 2, ..refusal("unknown", Some(&peer), "bad_token", "/six") };
+            world.resolver.record_at_door(record);
+        }
+        world.resolver.flush_audit();
+        assert_eq!(written(&world), [(2, "/six".to_owned()), (16, "/six".to_owned())]);
     }
 }
 

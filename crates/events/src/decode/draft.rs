@@ -1,6 +1,6 @@
 //! [`Draft`]: a Change as a notification tells it, and what makes a [`Change`] of it: checks, and an id.
 
-use lockstep_core::{Change, ChangeKind, ChangedName, MAX_SELECTOR_BYTES, SecretName, Source, UnixMillis};
+use lockstep_core::{Change, ChangeKind, ChangedName, MAX_SELECTOR_BYTES, SecretName, Source, UnixMillis, hex};
 use sha2::{Digest as _, Sha256};
 
 use super::outcome::Reason;
@@ -47,7 +47,7 @@ impl Draft<'_> {
     /// The source's own id, or the hash of what it says when it has none. A hash of the content ends both: who knows the id
     /// of a notification to come can't put another Change under it, and have the real one taken for its repetition.
     fn id(&self, now: UnixMillis) -> Box<str> {
-        let own = self.own_id.map(|id| if is_id(id) { id.to_owned() } else { hex(&Sha256::digest(id)[..16]) });
+        let own = self.own_id.map(|id| if is_id(id) { id.to_owned() } else { hex::text(&Sha256::digest(id)[..16]) });
         // A time that is missing must not make two Changes one. With an id of its own, it may be missing.
         let at = if own.is_some() { UnixMillis(0) } else { self.at.unwrap_or(now) };
         let mut hash = Sha256::new();
@@ -66,8 +66,8 @@ impl Draft<'_> {
         hash.update(at.0.to_be_bytes());
         let digest = hash.finalize();
         match own {
-            Some(own) => format!("{}-{own}-{}", self.sender, hex(&digest[..8])),
-            None => format!("{}-{}", self.sender, hex(&digest[..16])),
+            Some(own) => format!("{}-{own}-{}", self.sender, hex::text(&digest[..8])),
+            None => format!("{}-{}", self.sender, hex::text(&digest[..16])),
         }
         .into()
     }
@@ -91,11 +91,6 @@ fn word(kind: ChangeKind) -> &'static str {
         ChangeKind::Destroyed => "destroyed",
         ChangeKind::Unknown => "unknown",
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).map(|digit| char::from(HEX[usize::from(digit)])).collect()
 }
 
 #[cfg(test)]

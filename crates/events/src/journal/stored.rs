@@ -1,9 +1,8 @@
 //! A [`Change`] as the backends keep it: JSON of a bounded length, under a key that its id gives.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
-use lockstep_core::{Change, Error, ErrorKind, Random, Result};
+use lockstep_core::{Change, Error, ErrorKind, Random, Result, hex};
 use sha2::{Digest as _, Sha256};
 
 /// The longest Change, as JSON, that is appended or read: names and ids have bounds of their own far below it.
@@ -28,7 +27,7 @@ impl Stored {
             let message = format!("a change is longer than {MAX_CHANGE_BYTES} bytes; look at what sends it");
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
-        Ok(Self { key: hex(&Sha256::digest(change.id.as_bytes())), json })
+        Ok(Self { key: hex::text(&Sha256::digest(change.id.as_bytes())), json })
     }
 
     /// These Changes, each id once, in their order.
@@ -55,14 +54,6 @@ pub(super) fn read(json: &str) -> Result<Change> {
 /// The journal holds something else than it should.
 pub(super) fn malformed(what: &str) -> Error {
     Error::new(ErrorKind::Malformed, format!("the journal holds {what}; look at who else writes to it"))
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// An epoch that no other life of a journal has had: at random, and never 0, which is a journal that has none yet.

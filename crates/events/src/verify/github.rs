@@ -3,7 +3,7 @@
 //! GitHub signs no time and no id. What is sent again is told by its Changes' ids alone.
 
 use http::HeaderMap;
-use lockstep_core::{Result, SecretValue};
+use lockstep_core::{Result, SecretValue, hex};
 
 use super::Refusal;
 use super::keys::{Keys, header};
@@ -43,21 +43,7 @@ impl GitHubVerifier {
     pub fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
         let signature = header(headers, "x-hub-signature-256")?;
         let digits = signature.strip_prefix("sha256=").ok_or(Refusal::Malformed)?;
-        let signature = digest(digits).ok_or(Refusal::Malformed)?;
+        let signature = hex::digest(digits).ok_or(Refusal::Malformed)?;
         if self.0.made(&[signature], &[body]) { Ok(()) } else { Err(Refusal::Mismatch) }
     }
-}
-
-/// 64 hex digits.
-fn digest(text: &str) -> Option<[u8; 32]> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let mut bytes = [0; 32];
-    if pairs.len() != bytes.len() || !rest.is_empty() {
-        return None;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(bytes)
 }

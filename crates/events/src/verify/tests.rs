@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use lockstep_core::{ErrorKind, SecretValue, UnixMillis};
+use lockstep_core::{ErrorKind, SecretValue, UnixMillis, hex};
 use proptest::prelude::*;
 use ring::hmac;
 
@@ -26,10 +26,6 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     headers
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
-}
-
 fn github() -> GitHubVerifier {
     GitHubVerifier::new(vec![SecretValue::from(OLD), SecretValue::from(NEW)]).unwrap()
 }
@@ -50,11 +46,11 @@ fn delivery(key: &[u8], id: &str, second: &str, body: &[u8]) -> HeaderMap {
 #[test]
 fn e5_githubs_signature_is_of_the_raw_body_with_either_key_while_they_change() {
     let name = "x-hub-signature-256";
-    let given = |key: &[u8], body: &[u8]| headers(&[(name, &format!("sha256={}", hex(&sign(key, body))))]);
+    let given = |key: &[u8], body: &[u8]| headers(&[(name, &format!("sha256={}", hex::text(&sign(key, body))))]);
     let verify = |headers: &HeaderMap, body: &[u8]| github().verify(headers, body);
     assert_eq!(verify(&given(OLD, BODY), BODY), Ok(()));
     assert_eq!(verify(&given(NEW, BODY), BODY), Ok(()));
-    let capitals = format!("sha256={}", hex(&sign(NEW, BODY)).to_uppercase());
+    let capitals = format!("sha256={}", hex::text(&sign(NEW, BODY)).to_uppercase());
     assert_eq!(verify(&headers(&[(name, &capitals)]), BODY), Ok(()));
     // The same JSON, written anew.
     assert_eq!(verify(&given(NEW, BODY), br#"{"changes":[]}"#), Err(Refusal::Mismatch));
@@ -63,9 +59,9 @@ fn e5_githubs_signature_is_of_the_raw_body_with_either_key_while_they_change() {
     assert_eq!(verify(&HeaderMap::new(), BODY), Err(Refusal::Missing));
     // The old header of GitHub, with SHA-1, is none.
     assert_eq!(verify(&headers(&[("x-hub-signature", "sha1=x")]), BODY), Err(Refusal::Missing));
-    let good = format!("sha256={}", hex(&sign(NEW, BODY)));
+    let good = format!("sha256={}", hex::text(&sign(NEW, BODY)));
     assert_eq!(verify(&headers(&[(name, "sha256=00"), (name, &good)]), BODY), Err(Refusal::Doubled));
-    let digits = hex(&sign(NEW, BODY));
+    let digits = hex::text(&sign(NEW, BODY));
     for text in [
         "",
         "sha256=",

@@ -276,6 +276,24 @@ fn a_file_that_is_moved_or_removed_by_others_takes_no_later_line_with_it() {
     assert_eq!(audit.lost(), 1);
 }
 
+/// Break: `chain.as_ref()` in `Target::compose`.
+#[test]
+fn lines_that_are_cut_out_while_the_file_is_written_to_are_missed_by_who_wrote_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let audit = open(&path, chained());
+    (0..5).for_each(|_| audit.write(&record("one")).unwrap());
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    for kept in 1..lines.len() {
+        std::fs::write(&path, lines[..kept].concat()).unwrap();
+        audit.write(&record("after")).unwrap();
+        let broken = verify(&[&path], Vec::new()).broken.unwrap();
+        assert_eq!((broken.line, broken.fault), (kept as u64 + 1, ChainFault::Dropped));
+        std::fs::write(&path, &text).unwrap();
+    }
+}
+
 /// Break: the way back in `AuditFile::rotate`.
 #[test]
 fn where_full_files_can_not_be_moved_the_one_at_hand_grows_on() {

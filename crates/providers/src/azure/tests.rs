@@ -462,3 +462,13 @@ impl World {
         }
     }
 }
+
+/// Break: `respelled`.
+#[tokio::test]
+async fn t1_names_that_differ_in_case_alone_are_one() {
+    let provider = World::new().provider;
+    for (name, other) in [("DB-Prod", Some("db-prod")), ("db-prod", None)] {
+        let respelled = provider.respelled(&SecretName::parse(name).unwrap());
+        assert_eq!(respelled.as_ref().map(SecretName::as_str), other);
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use lockstep_core::{Encoding, Field, Payload, SecretName, SecretValue, Version};
+use lockstep_core::{Encoding, Field, Payload, SecretName, SecretValue, Version, hex};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -56,17 +56,13 @@ impl VersionKey {
 
     /// 32 hex digits over the parts, each with its length before it.
     pub(super) fn digest(&self, parts: &[&[u8]]) -> String {
-        use std::fmt::Write as _;
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_slice()) else { return String::new() };
         mac.update(&(parts.len() as u64).to_be_bytes());
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
-        mac.finalize().into_bytes().iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex::text(&mac.finalize().into_bytes()[..16])
     }
 }
 

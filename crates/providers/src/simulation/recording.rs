@@ -6,12 +6,13 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use lockstep_core::{Capabilities, Error, ErrorKind, Metadata, Paged, Result, Rotation, Scope, Secret, VersionInfo};
+use lockstep_core::{
+    Capabilities, Error, ErrorKind, Metadata, Paged, Result, Rotation, Scope, Secret, VersionInfo, hex,
+};
 
 use super::form::{Answer, Asked, Begin, Holds, Line};
 use super::seal::Seal;
@@ -127,14 +128,9 @@ impl Writer {
         }
         let mut id = [0; 16];
         self.ports.random.fill(&mut id);
-        let id = id.iter().fold(String::new(), |mut text, byte| {
-            // Writing to a text never fails.
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
         let tail = last.map_or_else(|| Box::from(""), |line| tail(line).into());
         let begin = Begin { capabilities: self.capabilities, after: lines.len(), tail };
-        Ok((Run { id, lines: 0, bytes: text.len() }, begin))
+        Ok((Run { id: hex::text(&id), lines: 0, bytes: text.len() }, begin))
     }
 }
 

@@ -554,3 +554,13 @@ async fn a_way_to_log_in_that_is_not_there_is_no_secret_that_is_not_there() {
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert!(error.message().contains("namespace"));
 }
+
+/// Break: `respelled`.
+#[tokio::test]
+async fn t1_a_slash_before_the_mount_makes_no_other_name() {
+    let provider = World::with_token(|_| forbidden()).provider;
+    for (name, other) in [("/kv2/a", Some("kv2/a")), ("kv2/a", None)] {
+        let respelled = provider.respelled(&SecretName::parse(name).unwrap());
+        assert_eq!(respelled.as_ref().map(SecretName::as_str), other);
+    }
+}

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use lockstep_core::{Call, Change, Cursor, Error, ErrorKind, Result, fraction};
+use lockstep_core::{Call, Change, Cursor, Error, ErrorKind, Result, fraction, hex};
 use lockstep_providers::aws::{Cancellation, Cancelled};
 use serde::Serialize;
 use serde::de::IgnoredAny;
@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::DynamoDbJournal;
 use super::item::{HEADS, Head, HeadItem, Value, WrittenItem};
-use crate::journal::stored::{Stored, hex, new_epoch};
+use crate::journal::stored::{Stored, new_epoch};
 
 /// Changes of one transaction: two items each and the heads, of the 100 that DynamoDB takes. Together they also stay far
 /// below its 4 MB.
@@ -184,6 +184,6 @@ impl DynamoDbJournal {
     fn token(&self) -> String {
         let mut nonce = [0; 32];
         self.random.fill(&mut nonce);
-        hex(&Sha256::digest(nonce)[..16])
+        hex::text(&Sha256::digest(nonce)[..16])
     }
 }

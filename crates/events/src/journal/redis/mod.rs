@@ -22,14 +22,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use lockstep_core::{
-    Call, Change, Cursor, Env, Error, ErrorKind, Feed, Files, Journal, Random, Result, SocketTarget, Sockets,
+    Call, Change, Cursor, Env, Error, ErrorKind, Feed, Files, Journal, Random, Result, SocketTarget, Sockets, hex,
 };
 use lockstep_providers::Credential;
 
 use self::connection::Connection;
 use self::feed::{Head, appended, head_of, newest_of, range_of};
 use self::resp::command;
-use super::stored::{Stored, hex};
+use super::stored::Stored;
 
 /// Entries that are kept: instances that have slept through more of them read a gap.
 const KEPT: usize = 10_000;
@@ -162,7 +162,7 @@ impl Journal for RedisJournal {
         }
         let mut base = [0; 16];
         self.ports.random.fill(&mut base);
-        let (base, kept) = (hex(&base), KEPT.to_string());
+        let (base, kept) = (hex::text(&base), KEPT.to_string());
         let mut cursor = EMPTY;
         for part in stored.chunks(PER_SCRIPT) {
             let [head, entries, ids] = &self.keys;

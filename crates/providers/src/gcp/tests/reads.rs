@@ -1,5 +1,5 @@
 use lockstep_core::{Encoding, ErrorKind, Filter, Page, Payload, Provider, Retry, SecretName, Selector, VersionState};
-use lockstep_testkit::fake::gcp::{NUMBER, State};
+use lockstep_testkit::fake::gcp::{NUMBER, PROJECT, State};
 use lockstep_testkit::{FakeTransport, Reply, call};
 use serde_json::{Value, json};
 
@@ -292,4 +292,16 @@ async fn when_a_secret_is_rotated_next_is_told() {
     let next = lockstep_core::UnixMillis::from_rfc3339("2026-02-01T00:00:00Z");
     assert_eq!((metadata.next_rotation, metadata.rotation_enabled), (next, Some(true)));
     assert_eq!(metadata.tags["team"], "blue");
+}
+
+/// Break: `respelled`.
+#[tokio::test]
+async fn t1_the_whole_name_of_a_secret_is_its_short_one() {
+    let world = World::new();
+    let provider = world.provider(&machine());
+    let whole = format!("projects/{PROJECT}/secrets/db");
+    for (name, other) in [(&*whole, Some("db")), ("projects/elsewhere/secrets/db", None), ("db", None)] {
+        let respelled = provider.respelled(&SecretName::parse(name).unwrap());
+        assert_eq!(respelled.as_ref().map(SecretName::as_str), other);
+    }
 }

@@ -1,7 +1,9 @@
-//! Digests as text: 64 hex digits.
+//! Bytes as hexadecimal digits.
 
-/// The digest that this text is, in letters of either case.
-pub(crate) fn digest(text: &str) -> Option<[u8; 32]> {
+use std::fmt::Write as _;
+
+/// The digest of 32 bytes that this text is, in letters of either case.
+pub fn digest(text: &str) -> Option<[u8; 32]> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let mut bytes = [0; 32];
@@ -14,10 +16,13 @@ pub(crate) fn digest(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// A digest as text, in small letters.
-pub(crate) fn text(digest: &[u8; 32]) -> String {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).map(|digit| char::from(HEX[usize::from(digit)])).collect()
+/// Bytes as text, in small letters.
+pub fn text(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a text never fails.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
