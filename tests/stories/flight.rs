@@ -11,7 +11,7 @@ const READERS: usize = 1000;
 
 /// Connections that are established at this port of loopback, and the bytes that their server has not read yet, as
 /// proc(5) tells of `/proc/net/tcp`.
-fn unread(port: u16) -> (usize, usize) {
+pub(crate) fn unread(port: u16) -> (usize, usize) {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let (mut connections, mut bytes) = (0, 0);
     for line in table.lines().skip(1) {

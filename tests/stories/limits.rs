@@ -7,6 +7,8 @@ use lockstep_stories::{Connection, Lockstep, Running, TOKEN, until};
 use lockstep_testkit::servers;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::flight::unread;
+
 const MOCK: &str = "[providers.m]\ntype = \"mock\"\n[providers.m.secrets.plain]\nversions = [\"text\"]\n";
 
 fn serve(listen: &str) -> Running {
@@ -31,25 +33,27 @@ fn head(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nx-aws-parameters-secrets-token: {TOKEN}\r\n")
 }
 
-// Break: wait for a whole head on the accepting task, or leave the header or idle timeout out of `Watch`.
+// Break: wait for a whole head on the accepting task, or `make_room` in `admit`.
 #[test]
 fn l8_two_thousand_idle_connections_and_slow_headers_keep_nobody_else_from_an_answer() {
     if !many_files(2500) {
         return;
     }
-    let running = serve("max_connections = 2400\nheader_timeout = \"10m\"\nidle_timeout = \"1h\"");
+    // The cap is the default one, and no time ends them.
+    let running = serve("header_timeout = \"10m\"\nidle_timeout = \"1h\"");
     let mut idle: Vec<Connection> = (0..2000).map(|_| running.connect()).collect();
     for (index, connection) in idle.iter_mut().enumerate().filter(|(index, _)| index % 4 == 0) {
         let head = head("/api/v1/secrets/plain");
-        connection.send(&head.as_bytes()[..=index % (head.len() - 1)]).unwrap();
+        // The first of them have made room for the last.
+        let _ = connection.send(&head.as_bytes()[..=index % (head.len() - 1)]);
     }
     for _ in 0..20 {
         assert_eq!(running.value("plain"), "text");
     }
-    // Each of the slow ones is still somebody: the rest of its head gets it an answer.
+    // Each of the slow ones that are left is still somebody: the rest of its head gets it an answer.
     let head = head("/api/v1/secrets/plain");
-    let slow = &mut idle[4];
-    slow.send(&head.as_bytes()[1 + 4 % (head.len() - 1)..]).unwrap();
+    let slow = &mut idle[1996];
+    slow.send(&head.as_bytes()[1 + 1996 % (head.len() - 1)..]).unwrap();
     slow.send("\r\n").unwrap();
     assert_eq!(slow.receive().unwrap().status, 200);
 }
@@ -89,22 +93,25 @@ fn ask(running: &Running) -> Option<u16> {
 // Break: the cap in `accept`, or `Refusal::Crowded`.
 #[test]
 fn l8_over_the_cap_a_caller_is_told_429_and_ping_still_answers() {
-    let running = serve("max_connections = 8\nheader_timeout = \"10m\"\nidle_timeout = \"1h\"");
-    // A connection counts once it is accepted: an answer shows that it is.
+    let slow = "[providers.m.secrets.slow]\nversions = [\"text\"]\ndelay = \"1h\"\n";
+    let config = format!("[listen]\nmax_connections = 8\nidle_timeout = \"1h\"\n{MOCK}{slow}");
+    let running = Lockstep::serve(config.as_str(), &[]);
+    // A connection that waits for us makes room for nobody.
     let mut held: Vec<Connection> = (0..8).map(|_| running.connect()).collect();
     for connection in &mut held {
         connection.send(head("/ping") + "\r\n").unwrap();
         assert_eq!(connection.receive().unwrap().status, 200);
-        connection.send(head("/ping")).unwrap();
+        connection.send(head("/api/v1/secrets/slow") + "\r\n").unwrap();
     }
+    until("eight requests read", || (unread(running.address.port()) == (8, 0)).then_some(()));
+    assert_eq!(ask(&running), Some(429));
     let refused = running.get("/secretsmanager/get?secretId=plain");
     assert_eq!((refused.status, refused.text().as_str()), (429, "Connection limit exceeded"));
     assert_eq!(running.get("/api/v1/secrets/plain").member("/code"), "too_many_connections");
     assert_eq!(running.get("/ping").text(), "healthy");
-    // Over the few that are told so, connections are closed at once, and those inside are answered on.
+    // Over the few that are told so, connections are closed at once; the one that was longest silent went for them.
     let crowd: Vec<Connection> = (0..200).map(|_| running.connect()).collect();
-    held[0].send("\r\n").unwrap();
-    assert_eq!(held[0].receive().unwrap().status, 200);
+    assert_eq!(running.get("/ping").text(), "healthy");
     drop(held);
     drop(crowd);
     until("room again", || (ask(&running)? == 200).then_some(()));
@@ -140,24 +147,28 @@ fn l8_a_head_and_a_body_have_an_end() {
 
 // Break: `grow` in `Session::read`, or `drop` of `Begun`.
 #[test]
-fn l8_bodies_that_never_end_hold_a_bounded_number_of_bytes_in_all() {
-    let running = serve("max_body_bytes = \"4KiB\"\nmax_bodies_bytes = \"8KiB\"\nbody_timeout = \"10m\"");
+fn l8_bodies_that_never_end_hold_a_bounded_number_of_bytes_in_all_and_of_one_address() {
+    let limits = "max_body_bytes = \"4KiB\"\nmax_bodies_bytes = \"16KiB\"\nmax_address_bodies_bytes = \"8KiB\"";
+    let running = serve(&format!("{limits}\nbody_timeout = \"10m\""));
     let post = head("/api/v1/invalidate").replace("GET", "POST") + "content-length: 4096\r\n\r\n";
-    let told = || {
-        let mut connection = running.connect();
+    let told = |from: [u8; 4]| {
+        let mut connection = running.connect_from(from);
         connection.send(post.clone() + &"x".repeat(4096)).unwrap();
         connection.receive().map(|answer| answer.status).ok()
     };
-    assert_eq!(told(), Some(400), "there is room");
-    let held: Vec<Connection> = (0..2)
-        .map(|_| {
-            let mut connection = running.connect();
-            connection.send(post.clone() + &"x".repeat(4095)).unwrap();
-            connection
-        })
-        .collect();
-    until("no room for another body", || (told()? == 503).then_some(()));
+    let begin = |from: [u8; 4]| {
+        let mut connection = running.connect_from(from);
+        connection.send(post.clone() + &"x".repeat(4095)).unwrap();
+        connection
+    };
+    let (one, other, third) = ([127, 0, 0, 1], [127, 0, 0, 2], [127, 0, 0, 3]);
+    assert_eq!(told(one), Some(400), "there is room");
+    let mut held = vec![begin(one), begin(one)];
+    until("no room for another body of this address", || (told(one)? == 503).then_some(()));
+    assert_eq!(told(other), Some(400), "there is room for others");
+    held.extend([begin(other), begin(other)]);
+    until("no room for another body", || (told(third)? == 503).then_some(()));
     assert_eq!(running.value("plain"), "text", "what has no body needs no room");
     drop(held);
-    until("room again", || (told()? == 400).then_some(()));
+    until("room again", || (told(one)? == 400 && told(third)? == 400).then_some(()));
 }

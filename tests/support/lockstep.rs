@@ -252,6 +252,14 @@ impl Running {
         Connection::open(self.address).unwrap()
     }
 
+    /// The same from another address of this machine.
+    ///
+    /// # Panics
+    /// When there is none to be had.
+    pub fn connect_from(&self, source: [u8; 4]) -> Connection {
+        Connection::open_from(source, self.address).unwrap()
+    }
+
     /// The value of a secret as the native API answers it.
     pub fn value(&self, name: &str) -> String {
         self.get(&format!("/api/v1/secrets/{name}")).member("/value")

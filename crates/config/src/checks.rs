@@ -183,6 +183,7 @@ impl Checks<'_> {
         self.size("listen.max_body_bytes", listen.max_body_bytes, 0, 16 << 20);
         let one = listen.max_body_bytes.bytes() as u64;
         self.size("listen.max_bodies_bytes", listen.max_bodies_bytes, one, 1 << 30);
+        self.size("listen.max_address_bodies_bytes", listen.max_address_bodies_bytes, 0, 1 << 30);
         let ten_minutes = Duration::from_mins(10);
         self.period("listen.header_timeout", listen.header_timeout, MILLIS(10), ten_minutes);
         self.period("listen.body_timeout", listen.body_timeout, MILLIS(10), ten_minutes);

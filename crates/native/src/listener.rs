@@ -24,9 +24,11 @@ use self::socket::Socket;
 /// The caps of a listener. Times are kept with a coarse clock: a limit takes up to half as long again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerSettings {
-    /// Connections that are served at once.
+    /// Connections that are served at once. One more takes the place of the one whose client has kept us waiting the
+    /// longest: for its first bytes, for the rest of a request, or for another one.
     pub max_connections: usize,
-    /// Connections over the cap that are still accepted to be told so; the next ones are closed at once.
+    /// Connections over the cap that are still accepted to be told so, where nobody keeps us waiting; the next ones are
+    /// closed at once.
     pub overflow: usize,
     /// Bytes of the request line and the headers together.
     pub max_header_bytes: usize,
@@ -34,6 +36,8 @@ pub struct ListenerSettings {
     pub max_body_bytes: usize,
     /// Bytes of the bodies that have not ended yet, of all connections together.
     pub max_bodies_bytes: usize,
+    /// The same of one address (of IPv6, of one /64). One whole body has room, whatever this says.
+    pub max_address_bodies_bytes: usize,
     /// From the first byte of a request, or the opening of a connection, to the end of its headers.
     pub header_timeout: Duration,
     /// From the end of the headers to the end of the body.
@@ -54,7 +58,8 @@ pub struct ListenerSettings {
 }
 
 impl Default for ListenerSettings {
-    /// 800 connections, headers of 16 KiB within 5 s, bodies of 256 KiB (16 MiB in all) within 10 s, answers within 60 s, 60 s idle.
+    /// 800 connections, headers of 16 KiB within 5 s, bodies of 256 KiB (16 MiB in all, 4 MiB of
+    /// one address) within 10 s, answers within 60 s, 60 s idle.
     fn default() -> Self {
         Self {
             max_connections: 800,
@@ -62,6 +67,7 @@ impl Default for ListenerSettings {
             max_header_bytes: 16 << 10,
             max_body_bytes: 256 << 10,
             max_bodies_bytes: 16 << 20,
+            max_address_bodies_bytes: 4 << 20,
             header_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_mins(1),

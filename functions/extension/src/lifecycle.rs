@@ -109,6 +109,7 @@ fn listener_settings(listen: &Listen) -> ListenerSettings {
         max_header_bytes: listen.max_header_bytes.bytes(),
         max_body_bytes: listen.max_body_bytes.bytes(),
         max_bodies_bytes: listen.max_bodies_bytes.bytes(),
+        max_address_bodies_bytes: listen.max_address_bodies_bytes.bytes(),
         header_timeout: listen.header_timeout.get(),
         body_timeout: listen.body_timeout.get(),
         // Callers are told by the request's own deadline; this is only for an answer that never comes.

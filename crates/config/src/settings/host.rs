@@ -35,7 +35,8 @@ pub struct Listen {
     /// Answers over TLS, HTTP/2 and HTTP/1.1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<ListenTls>,
-    /// Connections at the same time, from 1 to 10000; more are answered 429.
+    /// Connections at the same time, from 1 to 10000. One more takes the place of the one whose client has kept us waiting
+    /// the longest; where all wait for an answer, it is answered 429.
     pub max_connections: u32,
     /// Requests that one HTTP/2 connection may have under way, from 1 to 1000.
     pub max_streams: u32,
@@ -46,6 +47,8 @@ pub struct Listen {
     /// Bytes of the bodies that have not ended yet, of all connections together; from `max_body_bytes` to 1GiB. What
     /// goes beyond is answered 503.
     pub max_bodies_bytes: Size,
+    /// The same of one address (of IPv6, of one /64), at most 1GiB. One whole body has room, whatever this says.
+    pub max_address_bodies_bytes: Size,
     /// How long a request's head may take; from 10ms to 10m.
     pub header_timeout: Period,
     /// How long a request's body may take; from 10ms to 10m.
@@ -94,6 +97,7 @@ impl Default for Listen {
             max_header_bytes: Size::of(16 << 10),
             max_body_bytes: Size::of(256 << 10),
             max_bodies_bytes: Size::of(16 << 20),
+            max_address_bodies_bytes: Size::of(4 << 20),
             header_timeout: Period::of(Duration::from_secs(5)),
             body_timeout: Period::of(Duration::from_secs(10)),
             request_timeout: Period::of(Duration::from_secs(30)),

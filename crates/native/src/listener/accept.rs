@@ -198,7 +198,8 @@ impl<D: FrontDoor> Hall<D> {
         let http1 = Arc::new(connection::protocol(settings.max_header_bytes));
         let patience = Patience::new(&settings);
         let ticks = Ticks::new(patience.tick)?;
-        let bodies = Arc::new(Bodies::new(settings.max_bodies_bytes));
+        let of_one = settings.max_address_bodies_bytes.max(settings.max_body_bytes);
+        let bodies = Arc::new(Bodies::new(settings.max_bodies_bytes, of_one));
         let protocols = Protocols { http1, settings: Arc::new(settings) };
         Ok(Self { door, protocols, patience, ticks, crowd: Crowd::default(), open: Tally::default(), bodies })
     }
@@ -232,11 +233,19 @@ impl<D: FrontDoor> Hall<D> {
 
     #[expect(clippy::disallowed_methods, reason = "a connection is the listener's own task, not a request's")]
     fn admit<A: Arrivals>(&mut self, arriving: A::Arriving, mut peer: Peer) {
-        let before = self.open.count();
-        if before >= self.protocols.settings.max_connections.saturating_add(self.protocols.settings.overflow) {
+        let ListenerSettings { max_connections, overflow, .. } = *self.protocols.settings;
+        let mut staying = self.open.count();
+        if staying >= max_connections {
+            // Those that were asked to end may not have come to it yet.
+            staying = self.crowd.staying();
+        }
+        if staying >= max_connections && self.crowd.make_room() {
+            staying -= 1;
+        }
+        if staying >= max_connections.saturating_add(overflow) {
             return;
         }
-        peer.crowded = before >= self.protocols.settings.max_connections;
+        peer.crowded = staying >= max_connections;
         let watch = Arc::new(Watch::new());
         let place = Place { watch: Arc::clone(&watch), _count: self.open.enter() };
         self.crowd.add(Arc::clone(&watch));

@@ -142,7 +142,7 @@ impl<D: FrontDoor> Session<D> {
         if body.size_hint().lower() > self.max_body_bytes as u64 {
             return Err(too_large());
         }
-        let (mut whole, mut begun) = (BytesMut::new(), self.bodies.begin());
+        let (mut whole, mut begun) = (BytesMut::new(), self.bodies.begin(self.peer.address.as_deref()));
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| refusal(StatusCode::BAD_REQUEST, "malformed"))?;
             // Trailers carry nothing for us.

@@ -278,9 +278,11 @@ fn l8_connections_over_the_cap_are_told_so_and_closed() {
         ListenerSettings { max_connections: 2, overflow: 1, header_timeout: HUNG, ..ListenerSettings::default() };
     let served = Served::new(settings);
     let mut held: Vec<TcpStream> = (0..2).map(|_| served.connect()).collect();
-    for stream in &mut held {
-        stream.write_all(GET.as_bytes()).unwrap();
-        assert!(answer(stream).contains("200 OK"));
+    for (before, stream) in held.iter_mut().enumerate() {
+        stream.write_all(b"GET /hold HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        while served.calls() == before {
+            std::thread::yield_now();
+        }
     }
     for _ in 0..3 {
         let text = served.ask(GET);
@@ -288,9 +290,43 @@ fn l8_connections_over_the_cap_are_told_so_and_closed() {
     }
     // Those that were there first are still served.
     for stream in &mut held {
-        stream.write_all(GET.as_bytes()).unwrap();
+        served.door.hold.notify_one();
         assert!(answer(stream).contains("200 OK"));
     }
+}
+
+/// Nothing is limited by time here, and the cap is the default one.
+/// Break: `make_room` in `admit`, or `staying` there.
+#[test]
+fn l8_whoever_keeps_us_waiting_the_longest_makes_room_for_the_next_one() {
+    let settings = ListenerSettings {
+        header_timeout: Duration::from_hours(1),
+        body_timeout: Duration::from_hours(1),
+        idle_timeout: Duration::from_hours(1),
+        ..ListenerSettings::default()
+    };
+    let served = Served::new(settings);
+    let mut slow: Vec<TcpStream> = (0..2000)
+        .map(|number| {
+            let mut stream = served.connect();
+            let begun: &[u8] = match number % 4 {
+                0 => b"",
+                1 => b"GET / HT",
+                2 => b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx",
+                _ => GET.as_bytes(),
+            };
+            // Those that came first may be closed already.
+            let _ = stream.write_all(begun);
+            stream
+        })
+        .collect();
+    assert!(served.ask(GET_CLOSE).ends_with("ok"));
+    // The first ones had to go, and nobody else.
+    assert_eq!(rest(&mut slow[0]), "");
+    let last = slow.last_mut().unwrap();
+    assert!(answer(last).ends_with("ok"));
+    last.write_all(GET.as_bytes()).unwrap();
+    assert!(answer(last).ends_with("ok"));
 }
 
 /// Break: the `Head` limit of `Patience`.

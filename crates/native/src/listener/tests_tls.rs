@@ -370,7 +370,11 @@ async fn l8_over_the_cap_a_caller_is_told_so_and_its_connection_ends() {
     let long = Duration::from_hours(1);
     let settings = ListenerSettings { header_timeout: long, idle_timeout: long, ..ListenerSettings::default() };
     let served = Served::new(ListenerSettings { max_connections: 1, ..settings });
-    let _first = served.http2().await;
+    let mut first = served.http2().await;
+    let _held = first.send_request(get("/hold"));
+    while served.door.calls.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
     let mut second = served.http2().await;
     assert_eq!(text(second.send_request(get("/")).await).await.0, StatusCode::TOO_MANY_REQUESTS);
     while !second.is_closed() {

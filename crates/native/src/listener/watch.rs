@@ -99,7 +99,12 @@ impl Watch {
     }
 
     pub(super) fn is_in(&self, phase: Phase) -> bool {
-        self.state.load(Ordering::Relaxed) % PHASES == phase as u64
+        is_in(self.state.load(Ordering::Relaxed), phase)
+    }
+
+    /// Whether it is there, and nobody has asked it to end.
+    fn stays(&self) -> bool {
+        self.wish() != Wish::End && !self.ended.load(Ordering::Acquire)
     }
 
     pub(super) fn wish(&self) -> Wish {
@@ -127,38 +132,62 @@ impl Watch {
     }
 }
 
+fn is_in(state: u64, phase: Phase) -> bool {
+    state % PHASES == phase as u64
+}
+
 /// All open connections, as the sweeper knows them.
 #[derive(Debug, Default)]
-pub(super) struct Crowd(Vec<Seen>);
+pub(super) struct Crowd {
+    seen: Vec<Seen>,
+    /// How often something was noticed.
+    noticed: u64,
+}
 
 #[derive(Debug)]
 struct Seen {
     watch: Arc<Watch>,
+    /// At the last sweep, and for how many it has not changed.
     state: u64,
     ticks: u32,
+    /// When somebody last looked, and its turn among all changes that were noticed.
+    last: u64,
+    noticed: u64,
+}
+
+impl Seen {
+    /// Whether its client keeps us waiting.
+    fn keeps_waiting(&self) -> bool {
+        let state = self.watch.state.load(Ordering::Relaxed);
+        // An answer is written at once, if its client reads it.
+        let waits_for_us = is_in(state, Phase::Answer) || is_in(state, Phase::Write) && self.ticks == 0;
+        self.watch.stays() && !waits_for_us
+    }
 }
 
 impl Crowd {
     pub(super) fn add(&mut self, watch: Arc<Watch>) {
         // Connections that came and went since the last tick must not pile up.
-        if self.0.len() == self.0.capacity() {
+        if self.seen.len() == self.seen.capacity() {
             self.forget_ended();
         }
-        self.0.push(Seen { watch, state: u64::MAX, ticks: 0 });
+        self.noticed += 1;
+        let last = watch.state.load(Ordering::Relaxed);
+        self.seen.push(Seen { watch, state: u64::MAX, ticks: 0, last, noticed: self.noticed });
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.seen.is_empty()
     }
 
     fn forget_ended(&mut self) {
-        self.0.retain(|seen| !seen.watch.ended.load(Ordering::Acquire));
+        self.seen.retain(|seen| !seen.watch.ended.load(Ordering::Acquire));
     }
 
     /// One tick: closes what has been in one phase for too long.
     pub(super) fn sweep(&mut self, patience: &Patience, crowded: bool) {
         self.forget_ended();
-        for seen in &mut self.0 {
+        for seen in &mut self.seen {
             let state = seen.watch.state.load(Ordering::Relaxed);
             if state == seen.state {
                 seen.ticks += 1;
@@ -171,8 +200,30 @@ impl Crowd {
         }
     }
 
+    /// How many stay.
+    pub(super) fn staying(&self) -> usize {
+        self.seen.iter().filter(|seen| seen.watch.stays()).count()
+    }
+
+    /// Ends the connection whose client has kept us waiting the longest, and says whether there is one. Whoever waits for
+    /// us is left alone.
+    pub(super) fn make_room(&mut self) -> bool {
+        for seen in &mut self.seen {
+            let state = seen.watch.state.load(Ordering::Relaxed);
+            if state != seen.last {
+                self.noticed += 1;
+                (seen.last, seen.noticed) = (state, self.noticed);
+            }
+        }
+        let longest = self.seen.iter().filter(|seen| seen.keeps_waiting()).min_by_key(|seen| seen.noticed);
+        if let Some(seen) = longest {
+            seen.watch.ask(Wish::End);
+        }
+        longest.is_some()
+    }
+
     pub(super) fn ask(&self, wish: Wish) {
-        for seen in &self.0 {
+        for seen in &self.seen {
             seen.watch.ask(wish);
         }
     }
@@ -325,6 +376,32 @@ mod tests {
         for (phase, alone, crowded) in cases {
             assert_eq!((sweeps(phase, false), sweeps(phase, true)), (alone, crowded), "{phase:?}");
         }
+    }
+
+    /// Break: `waits_for_us` in `keeps_waiting`, `stays`, or the look at `last` in `make_room`.
+    #[test]
+    fn l8_room_is_made_by_who_has_kept_us_waiting_the_longest() {
+        let (patience, mut crowd) = (Patience::new(&settings()), Crowd::default());
+        let phases = [Phase::Answer, Phase::Write, Phase::Idle, Phase::Head, Phase::Open, Phase::Body];
+        let watches = phases.map(|phase| {
+            let watch = Arc::new(Watch::new());
+            watch.enter(phase);
+            crowd.add(Arc::clone(&watch));
+            watch
+        });
+        let ended = |at: usize| watches[at].wish() == Wish::End;
+        // The one that was silent has asked meanwhile.
+        watches[2].turn(Phase::Head);
+        for at in [3, 4, 5, 2] {
+            assert!(crowd.make_room() && ended(at), "{at}");
+        }
+        // An answer that nobody reads is waited for too.
+        assert!(crowd.staying() == 2 && !crowd.make_room());
+        for _ in 0..2 {
+            crowd.sweep(&patience, false);
+        }
+        assert!(crowd.make_room() && ended(1) && !ended(0));
+        assert!(crowd.staying() == 1 && !crowd.make_room());
     }
 
     /// Break: compare phases without the number of the request.
