@@ -184,6 +184,9 @@ fn the_command_says_which_policy_decides_and_where_one_is_wrong() {
         let output = home.run(&[&["policy", "explain"], arguments].concat());
         (output.code, output.stdout, output.stderr)
     };
+    // Nothing is read, so nothing is recorded: the audit's file is another process's, and here nobody's.
+    let audit = home.folder().join("audit.jsonl");
+    std::fs::remove_file(&audit).unwrap();
     let (code, said, _) = explain(&["key:a", "get", "a/db"]);
     assert_eq!((code, said.as_str()), (Some(0), "allowed: one://a/db (policy: a-has-its-own)\n"));
     let (code, said, failed) = explain(&["key:a", "get", "b/db"]);
@@ -194,6 +197,7 @@ fn the_command_says_which_policy_decides_and_where_one_is_wrong() {
     assert!(code == Some(2) && failed.contains("write one of get, list"), "{failed}");
     let checked = home.run(&["policy", "check"]);
     assert_eq!((checked.code, checked.stdout.as_str()), (Some(0), "4 policies are fine\n"), "{}", checked.stderr);
+    assert!(!audit.exists());
     let schema = home.run(&["policy", "schema"]);
     assert!(schema.stdout.contains("entity Secret in [Prefix, Provider]"));
     home.file("p.cedar", &POLICIES.replace("Caller::\"key:b\"", "User::\"b\""));

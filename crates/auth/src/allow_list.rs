@@ -6,7 +6,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use lockstep_core::{Action, Alias, Authorizer, Decision, Error, ErrorKind, Pattern, Principal, Resource, Result};
+use lockstep_core::{
+    Action, Alias, Authorizer, Decision, Error, ErrorKind, Login, Pattern, Principal, Resource, Result,
+};
 
 /// What an Amazon Resource Name begins with.
 const ARN: &str = "arn:";
@@ -30,6 +32,8 @@ const ARN: &str = "arn:";
 /// ```
 pub struct AllowList {
     rules: Vec<Rule>,
+    /// Whether no policies stand behind it.
+    alone: bool,
     denial: Arc<str>,
 }
 
@@ -49,12 +53,23 @@ impl AllowList {
     /// `Config`, with what to write, when a rule can't be read.
     pub fn parse<T: AsRef<str>>(rules: impl IntoIterator<Item = T>) -> Result<Self> {
         let rules = rules.into_iter().map(|rule| Rule::parse(rule.as_ref())).collect::<Result<_>>()?;
-        Ok(Self { rules, denial: Arc::from("allow-list: no rule fits") })
+        Ok(Self { rules, alone: false, denial: Arc::from("allow-list: no rule fits") })
+    }
+
+    /// The same with no policies behind it. It tells no caller from another, so whoever comes from elsewhere may only
+    /// read: to rotate and to invalidate, which others feel, is for this machine.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        Self { alone: true, ..self }
     }
 }
 
 impl Authorizer for AllowList {
-    fn decide(&self, _: &Principal, action: Action, resource: Resource<'_>) -> Decision {
+    fn decide(&self, who: &Principal, action: Action, resource: Resource<'_>) -> Decision {
+        let is_local = matches!(who.login, Login::Local | Login::Socket);
+        if self.alone && !is_local && matches!(action, Action::Rotate | Action::Invalidate) {
+            return Decision::new(false, "allow-list: it takes a policy to let a login rotate or invalidate");
+        }
         match self.rules.iter().find(|rule| rule.fits(action, resource)) {
             Some(rule) => Decision::new(true, rule.policy.clone()),
             None => Decision::new(false, self.denial.clone()),

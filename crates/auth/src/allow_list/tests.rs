@@ -41,6 +41,29 @@ fn what_no_rule_allows_is_denied() {
     }
 }
 
+/// Break: `alone` in `decide`.
+#[test]
+fn without_policies_who_comes_from_elsewhere_may_read_and_change_nothing() {
+    let provider = Alias::parse("aws").unwrap();
+    let (fence, list) = (AllowList::parse(["db"]).unwrap(), AllowList::parse(["db"]).unwrap().alone());
+    for action in Action::ALL {
+        for (login, is_local) in [
+            (Login::Local, true),
+            (Login::Socket, true),
+            (Login::Jwt, false),
+            (Login::ApiKey, false),
+            (Login::AwsIam, false),
+            (Login::Certificate, false),
+        ] {
+            let who = Principal { login, ..Principal::new("anybody") };
+            let resource = Resource { provider: &provider, name: "db", tags: None };
+            let changes = matches!(action, Action::Rotate | Action::Invalidate);
+            assert_eq!(list.decide(&who, action, resource).allowed, is_local || !changes, "{login:?} {action:?}");
+            assert!(fence.decide(&who, action, resource).allowed, "{login:?} {action:?}");
+        }
+    }
+}
+
 #[test]
 fn the_decision_names_the_rule() {
     assert_eq!(&*decide(&["a", "aws://b"], Action::Get, "aws", "b").policy, "allow-list: aws://b");

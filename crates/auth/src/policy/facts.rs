@@ -35,7 +35,9 @@ impl Facts {
         let mut entities = above(resource)?;
         let parents: Vec<EntityUid> = entities.iter().map(Entity::uid).collect();
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+        let issuer = who.issuer().map(|issuer| ("issuer".to_owned(), text(issuer)));
         let attributes = [("id".to_owned(), text(&who.id)), ("login".to_owned(), text(who.login.as_str()))];
+        let attributes = attributes.into_iter().chain(issuer);
         let claims = who.claims.as_deref().map(claims).unwrap_or_default();
         let tags = claims.into_iter().map(|(name, texts)| {
             (name, RestrictedExpression::new_set(texts.into_iter().map(RestrictedExpression::new_string)))

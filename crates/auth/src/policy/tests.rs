@@ -84,6 +84,26 @@ fn t1_t2_what_no_policy_permits_is_denied_and_a_decision_names_its_policy() {
     }
 }
 
+/// T2. Break: `issuer` in `Facts::new`, or the login in `Principal::issuer`.
+#[test]
+fn t2_a_policy_can_say_whose_word_a_claim_is() {
+    let policies = policies(
+        "permit(principal, action, resource) when { principal has issuer && principal.issuer == \"github\"
+           && principal.hasTag(\"team\") && principal.getTag(\"team\").contains(\"money\") };",
+    );
+    let claims = json!({ "team": "money" });
+    for (id, login, allowed) in [
+        ("jwt:github:repo:acme/shop", Login::Jwt, true),
+        ("jwt:other:repo:acme/shop", Login::Jwt, false),
+        ("jwt:githubx:github", Login::Jwt, false),
+        ("jwt:github:x", Login::ApiKey, false),
+        ("key:github", Login::ApiKey, false),
+    ] {
+        let who = Principal { login, ..who(id, &claims) };
+        assert_eq!(decided(&policies, &who, Action::Get, "aws://db").allowed, allowed, "{id} {login:?}");
+    }
+}
+
 /// Break: leave an action out of the schema.
 #[test]
 fn every_action_can_be_spoken_of_and_is_no_other() {
@@ -321,10 +341,12 @@ fn the_examples_of_the_documentation_are_policies() {
     let policies = policies(blocks[0]);
     assert_eq!(policies.len(), 5);
     let shop =
-        |branch: &str| who("jwt:gh:x", &json!({"repository": "acme/shop", "ref": format!("refs/heads/{branch}")}));
+        |branch: &str| who("jwt:github:x", &json!({"repository": "acme/shop", "ref": format!("refs/heads/{branch}")}));
     assert!(decided(&policies, &shop("main"), Action::Get, "aws://shop/db").allowed);
     assert!(!decided(&policies, &shop("dev"), Action::Get, "aws://shop/db").allowed);
-    let pod = who("jwt:k:y", &json!({"kubernetes.io": {"namespace": "payments"}}));
+    let elsewhere = Principal { id: "jwt:other:x".into(), ..shop("main") };
+    assert!(!decided(&policies, &elsewhere, Action::Get, "aws://shop/db").allowed);
+    let pod = who("jwt:cluster:y", &json!({"kubernetes.io": {"namespace": "payments"}}));
     assert!(tagged(&policies, &pod, "vault://kv/db", Some(&[("team", "payments")])).allowed);
     assert!(!tagged(&policies, &pod, "vault://root/db", Some(&[("team", "payments")])).allowed);
 }

@@ -7,8 +7,6 @@ use lockstep_core::{Action, Alias, Claims, Error, ErrorKind, Login, Principal, R
 use serde_json::{Value, json};
 
 use super::read::named;
-use lockstep_host::Console;
-
 use crate::arguments::{Everywhere, Explain, PolicyVerb};
 use crate::clock::At;
 use crate::failure::Failure;
@@ -25,7 +23,7 @@ pub(crate) fn run(everywhere: &Everywhere, what: PolicyVerb, host: &Host, output
 
 fn check(everywhere: &Everywhere, host: &Host, output: Output) -> Result<(), Failure> {
     let config = host.config(everywhere)?;
-    let policies = config.policies(&host.ports(&config, Console::Taken)?)?;
+    let policies = config.policies(&host.unaudited_ports())?;
     let count = policies.as_ref().map_or(0, Policies::len);
     if output.json {
         return output.json(&json!({ "ok": true, "policies": count }));
@@ -39,7 +37,7 @@ fn check(everywhere: &Everywhere, host: &Host, output: Output) -> Result<(), Fai
 
 fn explain(everywhere: &Everywhere, asked: &Explain, host: &Host, output: Output) -> Result<(), Failure> {
     let config = host.config(everywhere)?;
-    let mut ports = host.ports(&config, Console::Taken)?;
+    let mut ports = host.unaudited_ports();
     if let Some(at) = &asked.at {
         let wall = UnixMillis::from_rfc3339(at).ok_or_else(|| usage("`--at` is a time like `2026-11-26T09:00:00Z`"))?;
         ports.clock = std::sync::Arc::new(At(wall));

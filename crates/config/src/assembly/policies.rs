@@ -24,7 +24,7 @@ impl Config {
             return Ok(Arc::new(policies));
         }
         let _ = ports;
-        Ok(Arc::new(self.allow_list()?))
+        Ok(Arc::new(self.allow_list()?.alone()))
     }
 
     pub(super) fn allow_list(&self) -> Result<AllowList, Problems> {
