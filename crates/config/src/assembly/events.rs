@@ -56,14 +56,17 @@ impl Config {
         let known = Accepted::of(assembly.scopes.iter().map(lockstep_core::Scope::parts));
         Ok(match source {
             settings::EventSource::EventBridge(source) => {
-                (Intake { sender: Sender::EventBridge, accepted: known }, logged_in(&source.senders)?)
+                let accepted = Accepted { accounts: accounts(source.accounts.as_deref())?, ..known };
+                (Intake { sender: Sender::EventBridge, accepted }, logged_in(&source.senders)?)
             }
             settings::EventSource::Sns(source) => {
                 let topics = source.topics.clone();
                 let settings = SnsSettings { topics: topics.clone(), sha1: source.sha1, ..SnsSettings::default() };
                 let transport = ports.transports.build(&TlsProfile::default())?;
                 let verifier = SnsVerifier::new(settings, transport, Arc::clone(&ports.clock))?;
-                (Intake { sender: Sender::Sns(verifier), accepted: Accepted { topics: Some(topics), ..known } }, &[])
+                let accounts = accounts(source.accounts.as_deref())?;
+                let accepted = Accepted { topics: Some(topics), accounts, ..known };
+                (Intake { sender: Sender::Sns(verifier), accepted }, &[])
             }
             settings::EventSource::PubSub(source) => {
                 let message = "name the subscriptions that may deliver, like `projects/acme/subscriptions/lockstep`";
@@ -92,6 +95,18 @@ impl Config {
 
     fn shared(&self, secrets: &[Credential], ports: &Ports) -> Result<Vec<SecretValue>> {
         secrets.iter().map(|secret| self.credential(secret).read(&*ports.env, &*ports.files)).collect()
+    }
+}
+
+/// Accounts of AWS, if some are written.
+fn accounts(written: Option<&[String]>) -> Result<Option<Vec<String>>> {
+    let is_account = |text: &String| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    match written {
+        Some(accounts) if accounts.is_empty() || !accounts.iter().all(is_account) => {
+            let message = "write each account of AWS whose events count by its 12 digits, like `123456789012`";
+            Err(Error::new(ErrorKind::Config, message))
+        }
+        written => Ok(written.map(<[String]>::to_vec)),
     }
 }
 

@@ -35,6 +35,9 @@ tagged! {
 pub struct EventBridgeSource {
     /// The callers that may deliver, as the audit calls them: `key:eventbridge`.
     pub senders: Vec<String>,
+    /// The accounts of AWS whose events count, by their 12 digits; without it, those of any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<Vec<String>>,
 }
 
 /// Amazon SNS.
@@ -44,6 +47,9 @@ pub struct EventBridgeSource {
 pub struct SnsSource {
     /// The ARNs of the topics that may deliver.
     pub topics: Vec<String>,
+    /// The accounts of AWS whose events count, by their 12 digits; without it, those of any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<Vec<String>>,
     /// Whether signatures of version 1 are taken, which are made with SHA-1. Topics begin with them; set a topic's
     /// `SignatureVersion` to 2 to do without.
     #[serde(default = "yes")]

@@ -7,6 +7,9 @@ use lockstep_core::{ScopeParts, Source};
 pub struct Accepted {
     /// Where secrets live that this deployment reads. An empty field stands for any. `None` takes every Change.
     pub sources: Option<Vec<Source>>,
+    /// The accounts of AWS whose events count, by their 12 digits. `None` takes every one: a provider of AWS is configured
+    /// without its account.
+    pub accounts: Option<Vec<String>>,
     /// The topics of SNS (their ARNs) and of Event Grid (their resource ids) that may deliver. `None` takes every one.
     pub topics: Option<Vec<String>>,
     /// The subscriptions of Pub/Sub (`projects/…/subscriptions/…`) and of Event Grid (their names) that may deliver.
@@ -53,6 +56,11 @@ impl Accepted {
 
     /// Whether secrets that live there are read here.
     pub(super) fn knows(&self, source: &Source) -> bool {
+        if let (Some(accounts), true) = (&self.accounts, source.provider.starts_with("aws-"))
+            && !accounts.iter().any(|account| *account == *source.account)
+        {
+            return false;
+        }
         let Some(known) = &self.sources else { return true };
         known.iter().any(|known| {
             known.provider == source.provider
@@ -103,7 +111,7 @@ mod tests {
         Source { provider: provider.into(), account: account.into(), region: region.into() }
     }
 
-    /// Break: any of the three comparisons in `knows`, or the second half of `fits_account`.
+    /// Break: any of the four comparisons in `knows`, or the second half of `fits_account`.
     #[test]
     fn e8_a_place_that_is_not_known_is_foreign_and_an_empty_field_stands_for_any() {
         let aws = source("aws-secrets-manager", "111111111111", "eu-west-1");
@@ -124,6 +132,16 @@ mod tests {
             assert_eq!(accepted.knows(&told), expected, "{told:?}");
         }
         assert!(Accepted::anything().knows(&source("anything", "", "")));
+        // Accounts of AWS are looked at by themselves, and one that is not told is none of them.
+        let of_accounts = Accepted { accounts: Some(vec!["111111111111".to_owned()]), ..Accepted::anything() };
+        for (told, expected) in [
+            (aws.clone(), true),
+            (source("aws-parameter-store", "222222222222", "eu-west-1"), false),
+            (source("aws-secrets-manager", "", "eu-west-1"), false),
+            (source("vault", "", ""), true),
+        ] {
+            assert_eq!(of_accounts.knows(&told), expected, "{told:?}");
+        }
         assert!(!Accepted { sources: Some(Vec::new()), ..Accepted::default() }.knows(&aws));
     }
 

@@ -20,7 +20,7 @@ pub(super) struct Gathered<'a> {
     seen: HashSet<Box<str>>,
     record: usize,
     item: Option<Box<str>>,
-    /// Changes of the record that is being read.
+    /// What the record that is being read has told, whether it counts or not.
     of_record: usize,
 }
 
@@ -55,7 +55,8 @@ impl<'a> Gathered<'a> {
 
     /// Takes a Change in, unless there is a reason not to.
     pub(super) fn change(&mut self, draft: Draft<'_>) {
-        let found = if self.of_record >= MAX_PER_RECORD {
+        self.of_record += 1;
+        let found = if self.of_record > MAX_PER_RECORD {
             Err(Reason::TooMany)
         } else if self.accepted.knows(&draft.source) {
             draft.finish(self.now)
@@ -63,12 +64,11 @@ impl<'a> Gathered<'a> {
             Err(Reason::Foreign)
         };
         match found {
+            // The rest of the record is one too many, however much there is of it.
+            Err(Reason::TooMany) if self.of_record > MAX_PER_RECORD + 1 => {}
             Err(reason) => self.ignore(reason),
             Ok(change) if !self.seen.insert(change.id.clone()) => self.ignore(Reason::Duplicate),
-            Ok(change) => {
-                self.of_record += 1;
-                self.out.changes.push(change);
-            }
+            Ok(change) => self.out.changes.push(change),
         }
     }
 

@@ -67,6 +67,8 @@ pub enum Reason {
     Malformed,
     /// No secret can have the name.
     InvalidName,
+    /// Nothing tells it from the same notification sent once more: it has no id and no time.
+    Unidentified,
     /// It is about another account, region, project, vault or namespace than those that are known.
     Foreign,
     /// It comes from a topic or subscription that nobody expects.
@@ -91,7 +93,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables of counts.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::TooLarge,
         Self::TooMany,
         Self::TooNested,
@@ -99,6 +101,7 @@ impl Reason {
         Self::UnknownShape,
         Self::Malformed,
         Self::InvalidName,
+        Self::Unidentified,
         Self::Foreign,
         Self::Unexpected,
         Self::NotASecret,
@@ -118,8 +121,8 @@ impl Reason {
 
     /// Whether it could not be read, so that somebody should look at it. Everything else was read, and is no news.
     pub fn is_unreadable(self) -> bool {
-        use Reason::{InvalidName, Malformed, NotJson, TooLarge, TooMany, TooNested, UnknownShape};
-        matches!(self, TooLarge | TooMany | TooNested | NotJson | UnknownShape | Malformed | InvalidName)
+        use Reason::{InvalidName, Malformed, NotJson, TooLarge, TooMany, TooNested, Unidentified, UnknownShape};
+        matches!(self, TooLarge | TooMany | TooNested | NotJson | UnknownShape | Malformed | InvalidName | Unidentified)
     }
 
     fn words(self) -> (&'static str, &'static str) {
@@ -131,6 +134,7 @@ impl Reason {
             Self::UnknownShape => ("unknown_shape", "it is nothing that this source sends"),
             Self::Malformed => ("malformed", "a part that it needs is missing, or can't be one"),
             Self::InvalidName => ("invalid_name", "no secret can have its name"),
+            Self::Unidentified => ("unidentified", "it has neither an `id` nor a time `at`; send one of them"),
             Self::Foreign => ("foreign", "it is about another account, region, project, vault or namespace"),
             Self::Unexpected => ("unexpected", "it comes from a topic or subscription that nobody expects"),
             Self::NotASecret => ("not_a_secret", "it is about something that is no secret"),

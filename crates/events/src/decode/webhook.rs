@@ -5,7 +5,7 @@
 //!               "id": "…", "account": "…", "region": "…", "label": "…", "at": "2026-05-01T10:00:00Z"}]}
 //! ```
 //!
-//! `provider`, `name` and `kind` have to be there. A member that is not known refuses its record: whoever sends a value
+//! `provider`, `name` and `kind` have to be there, and `id` or `at` where the delivery has no signed id. A member that is not known refuses its record: whoever sends a value
 //! has misunderstood what a notification is, and should learn it.
 
 use http::HeaderMap;
@@ -56,13 +56,18 @@ fn take(record: &Record, delivery: Option<&str>, gathered: &mut Gathered<'_>) {
         Some(at) => at,
         None => None,
     };
+    let own_id = record.id.as_deref().or(delivery).filter(|id| !id.is_empty());
+    if own_id.is_none() && at.is_none() {
+        // Sent once more, by whoever has recorded it, it would be another Change each time.
+        return gathered.ignore(Reason::Unidentified);
+    }
     // Types of providers are written like aliases.
     if Alias::parse(&record.provider).is_err() {
         return gathered.ignore(Reason::Malformed);
     }
     gathered.change(Draft {
         sender: "webhook",
-        own_id: record.id.as_deref().or(delivery).filter(|id| !id.is_empty()),
+        own_id,
         source: Source {
             provider: record.provider.clone(),
             account: record.account.clone(),
