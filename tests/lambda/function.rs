@@ -4,7 +4,7 @@
 //! No extension is there, so it needs no `/opt` of its own.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -94,12 +94,19 @@ pub(crate) struct Function {
 impl Function {
     /// Puts the function into the emulator. `variables` are all that it has beside Lambda's own.
     pub(crate) fn deploy(emulator: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::deploy_program("lockstep-resolve", emulator, variables)
+    }
+
+    /// The same with another program of ours.
+    pub(crate) fn deploy_program(program: &str, emulator: &Path, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports = [Port::hold(), Port::hold()];
         let [port, api] = ports.each_ref().map(|port| format!("127.0.0.1:{}", port.number));
         let log = File::create(folder.path().join("log")).unwrap();
         let mut command = Command::new(emulator);
-        command.args(["--runtime-interface-emulator-address", &port, "--runtime-api-address", &api]).arg(program());
+        command
+            .args(["--runtime-interface-emulator-address", &port, "--runtime-api-address", &api])
+            .arg(beside_this_test(program));
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").envs(variables.iter().copied());
         let mut process = Running::start(&mut command).unwrap();
@@ -153,8 +160,4 @@ impl Function {
         let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.filter(|line| line.get("principal").is_some()).collect()
     }
-}
-
-fn program() -> PathBuf {
-    beside_this_test("lockstep-resolve")
 }

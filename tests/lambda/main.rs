@@ -11,6 +11,7 @@ mod function;
 mod gateway;
 mod leases;
 mod lifecycle;
+mod on_rotation;
 mod port;
 mod resolve;
 mod sandbox;

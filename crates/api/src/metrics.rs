@@ -135,7 +135,7 @@ impl PrometheusMetrics {
 
     /// Counts what came of the records of a notification.
     #[cfg(feature = "events")]
-    pub(crate) fn event(&self, source: &str, result: &'static str, count: u64) {
+    pub fn event(&self, source: &str, result: &'static str, count: u64) {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         *events.entry((source.into(), result)).or_default() += count;
     }

@@ -1,11 +1,13 @@
 //! What every program of ours is on Linux: its ports, and where its audit and its spans go.
 //!
-//! The only library that sees both `config` and `native`. It knows no command, no event of Lambda and no listener: those
-//! are the programs' own.
+//! The only library that sees both `config` and `native`. It knows how Lambda runs a function, and no command, no event and
+//! no listener: those are the programs' own.
 
 #![forbid(unsafe_code)]
 
 mod audit;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 #[cfg(feature = "otlp")]
 mod telemetry;
 

@@ -1,4 +1,4 @@
-//! `dist`: what ships. Each program in its place below `dist/<architecture>/`, and the zip that Lambda takes.
+//! `dist`: what ships. Each program in its place below `dist/<architecture>/<name>/`, and the zip that Lambda takes.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,10 @@ const ZIP: &str = "import sys, zipfile\n\
                    with zipfile.ZipFile(out, 'w', compresslevel=9) as layer, open(source, 'rb') as file:\n    \
                        layer.writestr(entry, file.read())\n";
 
-/// Builds the layer and the function for x86_64; with `deep` for arm64 too.
+/// The functions, each a program of this name.
+const FUNCTIONS: [&str; 2] = ["lockstep-resolve", "lockstep-on-rotation"];
+
+/// Builds the layer and the functions for x86_64; with `deep` for arm64 too.
 pub(crate) fn run(workspace: &Workspace, deep: bool) -> Outcome {
     size::run(workspace, deep)?;
     package(workspace, X86_64, "x86_64")?;
@@ -37,14 +40,17 @@ pub(crate) fn run(workspace: &Workspace, deep: bool) -> Outcome {
 fn package(workspace: &Workspace, target: &str, architecture: &str) -> Outcome {
     let extension = size::extension(workspace, target)?;
     zip(workspace, architecture, &extension, EXTENSION, "lockstep-extension")?;
-    size::release(workspace, target, &["--package", "lockstep-resolve"])?;
-    let function = workspace.target().join(target).join("release/lockstep-resolve");
-    zip(workspace, architecture, &function, FUNCTION, "lockstep-resolve")
+    for name in FUNCTIONS {
+        size::release(workspace, target, &["--package", name])?;
+        let function = workspace.target().join(target).join("release").join(name);
+        zip(workspace, architecture, &function, FUNCTION, name)?;
+    }
+    Ok(())
 }
 
 fn zip(workspace: &Workspace, architecture: &str, built: &Path, place: &str, name: &str) -> Outcome {
     let dist = workspace.root().join("dist");
-    let file = dist.join(architecture).join(place);
+    let file = dist.join(architecture).join(name).join(place);
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).at("create", folder)?;
     }

@@ -29,7 +29,7 @@ const HELP: &str = "\
 cargo xtask demo                          a secret endpoint on this machine, with a curl line to try it
 cargo xtask test [--deep] [--only STEP]…  the gate: everything that continuous integration checks
 cargo xtask test --only tests -- WORDS…   some tests, with the gate's servers: WORDS are nextest's (-p CRATE, a name)
-cargo xtask dist [--deep]                 the Lambda layer and function in dist/ (x86_64; with --deep arm64 too)
+cargo xtask dist [--deep]                 the Lambda layer and functions in dist/ (x86_64; with --deep arm64 too)
 cargo xtask size [--deep]                 the extension's size against its bar
 cargo xtask schema [--check]              the config's JSON Schema and the API's description, written anew
 cargo xtask bench hit                     CPU, memory and start of a cached read, against the bars

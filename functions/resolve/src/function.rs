@@ -4,7 +4,6 @@
 //! later but what may be lost: counts are written and records are sent before the answer leaves, and background work gets
 //! a moment after it.
 
-use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +16,7 @@ use http::{HeaderName, Request, Response, StatusCode};
 use lockstep_api::{MetricLines, error_response};
 use lockstep_config::{Assembly, Config, Endpoint, Front};
 use lockstep_core::{Error, ErrorKind, FrontDoor as _, Peer, Resolver, Result, SecretRef, Spawn as _, UnixMillis};
+use lockstep_host::lambda::{self, AUDIT_TIME, Diagnostic, Handler, Invocation};
 use lockstep_host::{Audit, Console, Host, Telemetry};
 use serde_json::value::RawValue;
 
@@ -30,8 +30,6 @@ const PREFETCH_TIME: Duration = Duration::from_secs(7);
 const OWN_CALL: Duration = Duration::from_secs(30);
 /// How long a check of the journal may take at most; its own limit is shorter.
 const JOURNAL_TIME: Duration = Duration::from_secs(2);
-/// How long audit records may take to be sent, before an answer leaves.
-const AUDIT_TIME: Duration = Duration::from_secs(1);
 /// How long spans may take to be sent, after the answer has left. The process is frozen then: what is not sent would wait
 /// for the next invocation, or for ever. It is billed, but no answer waits for it.
 const SPANS_TIME: Duration = Duration::from_millis(500);
@@ -58,17 +56,6 @@ pub(crate) struct Function {
     ended: AtomicU64,
     /// When the time of the present one is over, in the same.
     deadline: AtomicU64,
-}
-
-/// What Lambda says of an invocation.
-#[derive(Debug)]
-pub(crate) struct Invocation {
-    /// Its id, as it stands in Lambda's own log.
-    pub(crate) id: String,
-    /// When its time is over.
-    pub(crate) deadline: UnixMillis,
-    /// X-Ray's id of the trace.
-    pub(crate) trace: Option<String>,
 }
 
 impl Function {
@@ -141,7 +128,7 @@ impl Function {
     ///
     /// # Errors
     /// [`NoRequest`]: the event is none of those that the endpoint answers. Nobody was asked for anything.
-    pub(crate) async fn invoked(&self, event: &str, invocation: &Invocation) -> Result<Box<RawValue>, NoRequest> {
+    pub(crate) async fn respond(&self, event: &str, invocation: &Invocation) -> Result<Box<RawValue>, NoRequest> {
         let begun = self.host.clock.wall();
         self.deadline.store(invocation.deadline.0, Ordering::Relaxed);
         self.thawed(begun.saturating_since(UnixMillis(self.ended.load(Ordering::Relaxed))));
@@ -160,34 +147,12 @@ impl Function {
             answer::write(form, &failed(ErrorKind::TooLarge, message, invocation))
         });
         self.resolver.flush_audit();
-        self.send_audit(invocation.deadline).await;
+        lambda::send_audit(&self.audit, &*self.host.clock, invocation.deadline).await;
         let trace = invocation.trace.as_deref().unwrap_or_default();
         let status = response.status().as_u16();
         tracing::debug!(invocation = invocation.id, trace, ?form, status, "answered");
         // A problem document is small.
         written.map_err(|_| NoRequest("the answer can't be written"))
-    }
-
-    /// What there is to do after the answer has left, before the process is frozen.
-    pub(crate) async fn rest(&self) {
-        self.host.background.finished(HOLD).await;
-        self.resolver.flush_audit();
-        self.write_metrics();
-        self.send_spans().await;
-        self.ended.store(self.host.clock.wall().0, Ordering::Relaxed);
-    }
-
-    /// Writes what was counted into Lambda's log, from which CloudWatch reads it.
-    fn write_metrics(&self) {
-        let Some(lines) = &self.metric_lines else { return };
-        let mut text = lines.take(self.host.clock.wall()).join("\n");
-        if text.is_empty() {
-            return;
-        }
-        text.push('\n');
-        if let Err(error) = std::io::stdout().lock().write_all(text.as_bytes()) {
-            tracing::warn!(%error, "the numbers of this invocation could not be written");
-        }
     }
 
     fn thawed(&self, paused: Duration) {
@@ -266,18 +231,21 @@ impl Function {
             telemetry.send(limit).await;
         }
     }
+}
 
-    /// Sends audit records away. What is not taken in time waits for the next invocation.
-    async fn send_audit(&self, deadline: UnixMillis) {
-        if self.audit.waiting() == 0 {
-            return;
+impl Handler for Function {
+    async fn invoked(&self, event: &str, invocation: &Invocation) -> Result<Box<RawValue>, Diagnostic> {
+        Ok(self.respond(event, invocation).await?)
+    }
+
+    async fn rest(&self) {
+        self.host.background.finished(HOLD).await;
+        self.resolver.flush_audit();
+        if let Some(lines) = &self.metric_lines {
+            lambda::write_lines(&lines.take(self.host.clock.wall()));
         }
-        let left = deadline.saturating_since(self.host.clock.wall());
-        let limit = if left.is_zero() { AUDIT_TIME } else { AUDIT_TIME.min(left / 2) };
-        let waiting = self.audit.send(limit).await;
-        if waiting > 0 {
-            tracing::warn!(records = waiting, "audit records wait for the next invocation");
-        }
+        self.send_spans().await;
+        self.ended.store(self.host.clock.wall().0, Ordering::Relaxed);
     }
 }
 

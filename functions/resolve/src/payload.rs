@@ -25,6 +25,7 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Uri};
 use lockstep_core::{AwsCaller, Peer};
+use lockstep_host::lambda::Diagnostic;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -65,6 +66,12 @@ pub(crate) struct Taken {
 /// Why an event is no request. It shows nothing of the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoRequest(pub(crate) &'static str);
+
+impl From<NoRequest> for Diagnostic {
+    fn from(NoRequest(reason): NoRequest) -> Self {
+        Self { error_type: "Lockstep.NoRequest".to_owned(), error_message: reason.to_owned() }
+    }
+}
 
 const OTHER: NoRequest = NoRequest(
     "this is no event of a function URL, of an HTTP API (payload format 2.0) or of a REST API (Lambda proxy integration): \

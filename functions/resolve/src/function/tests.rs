@@ -54,7 +54,7 @@ fn invocation(deadline: UnixMillis) -> Invocation {
 }
 
 async fn invoke(function: &Function, event: &str, deadline: UnixMillis) -> (Value, Value) {
-    let answer = function.invoked(event, &invocation(deadline)).await.unwrap();
+    let answer = function.respond(event, &invocation(deadline)).await.unwrap();
     let answer: Value = serde_json::from_str(answer.get()).unwrap();
     let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap_or_default();
     (answer, body)
