@@ -44,6 +44,16 @@ async function made(client, { call, path, key, text, options }) {
       const found = await client.listSecrets(path, options);
       return [{ names: found.map(({ name }) => name).sort() }, found];
     }
+    case "listPages": {
+      const pages = [];
+      let nextToken;
+      do {
+        pages.push(await client.listPage(path, nextToken === undefined ? options : { ...options, nextToken }));
+        ({ nextToken } = pages.at(-1));
+      } while (nextToken !== undefined);
+      const names = pages.flatMap(({ secrets }) => secrets.map(({ name }) => name)).sort();
+      return [{ names, isBounded: pages.every(({ secrets }) => secrets.length <= options.maxResults) }, pages];
+    }
     case "describeSecret": {
       const { name, tags } = await client.describeSecret(path);
       return [{ name, tags }];

@@ -20,6 +20,12 @@ def made(client, call):
     what = call["call"]
     options = {snake(name): value for name, value in call.get("options", {}).items()}
     arguments = [call[name] for name in ("path", "key", "text") if name in call]
+    if what == "listPages":
+        pages = [client.list_page(*arguments, **options)]
+        while pages[-1].next_token is not None:
+            pages.append(client.list_page(*arguments, next_token=pages[-1].next_token, **options))
+        names = sorted(one.name for page in pages for one in page.secrets)
+        return {"names": names, "isBounded": all(len(page.secrets) <= options["max_results"] for page in pages)}, pages
     found = getattr(client, snake(what))(*arguments, **options)
     if what == "getSecret":
         value = {

@@ -78,6 +78,30 @@ pub(super) fn metadata(endpoint: &Endpoint) -> Verdict {
     Ok(())
 }
 
+pub(super) fn version_pages(endpoint: &Endpoint) -> Verdict {
+    let ids = |body: &Value| -> Vec<String> {
+        let all = body["versions"].as_array().into_iter().flatten();
+        all.filter_map(|item| item["version"].as_str().map(str::to_owned)).collect()
+    };
+    let target = endpoint.path("versions", MOVED.name);
+    let mut whole = ids(&endpoint.get(&*target)?.ok()?);
+    same("how many there are", whole.len(), MOVED.versions.len())?;
+    let (mut found, mut page) = (Vec::new(), String::new());
+    for _ in 0..MAX_PAGES {
+        let body = endpoint.get(format!("{target}?limit=1{page}"))?.ok()?;
+        let more = ids(&body);
+        holds("a page is no longer than asked for", more.len() <= 1)?;
+        found.extend(more);
+        let Some(next) = body["next"].as_str() else {
+            whole.sort_unstable();
+            found.sort_unstable();
+            return same("the versions of all pages", found, whole);
+        };
+        page = format!("&page={}", component(next));
+    }
+    Err(Stop::Failed(format!("there are more than {MAX_PAGES} pages")))
+}
+
 pub(super) fn versions(endpoint: &Endpoint) -> Verdict {
     let body = endpoint.get(endpoint.path("versions", MOVED.name))?.ok()?;
     same("name", &body["name"], &json!(endpoint.name(MOVED.name)))?;

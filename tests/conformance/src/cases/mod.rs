@@ -2,6 +2,7 @@
 
 mod browse;
 mod control;
+mod headers;
 mod logins;
 mod open;
 mod refusals;
@@ -35,7 +36,13 @@ pub(crate) const CASES: &[Case] = &[
     case("who holds the answer is told so, after the login", values::not_modified),
     case("a journal's cursor comes with a value", values::cursor),
     case("HEAD is GET without its body", values::head),
+    case("HEAD says of a value what GET says, and whether the caller holds it", headers::head),
+    case("who holds a value is told its age, the cache and the cursor", headers::not_modified),
+    case("each part of a value has a tag of its own", headers::tag_of_a_part),
+    case("OPTIONS is a method of no route that is asked here", headers::options),
     case("a batch answers each item by itself, in order", values::batch),
+    case("a batch of twenty is answered whole, though one of it fails", values::batch_of_twenty),
+    case("a batch says of each value whether the cache had it", headers::batch_cache),
     case("a batch is for 1 to as many as the endpoint takes", values::batch_sizes),
     case("the calls of every client are answered", values::every_call),
     case("a list has what may be seen below its prefix, and no value", browse::list),
@@ -43,6 +50,7 @@ pub(crate) const CASES: &[Case] = &[
     case("a list can be narrowed by a tag", browse::tags),
     case("metadata has facts and no value", browse::metadata),
     case("versions have ids and states and no value", browse::versions),
+    case("versions come in pages", browse::version_pages),
     case("what is reported is asked for anew, and once", control::report_stale),
     case("what is forgotten is asked for anew", control::invalidate),
     case("a whole prefix can be forgotten", control::invalidate_prefix),
@@ -64,6 +72,7 @@ pub(crate) const CASES: &[Case] = &[
     case("paths that can be read in two ways are 400", refusals::bad_paths),
     case("an escape that hides a slash, or is no UTF-8, is no path", refusals::hiding_escapes),
     case("parameters are known, once, and as they should be", refusals::parameters),
+    case("a parameter that is not known is refused on every route", refusals::unknown_parameters),
     case("a query that is no UTF-8 is no query", refusals::no_query),
     case("a body is JSON of the route's shape", refusals::bodies),
     case("a GET has no body", refusals::get_with_body),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::endpoint::{Endpoint, Stop, Verdict, component, holds, same};
+use crate::endpoint::{Endpoint, Said, Stop, Verdict, component, holds, same};
 use crate::seed::{ABSENT, JSON, TEXT};
 
 /// More than an endpoint takes for a body unless it is told to (`max_body_bytes`, 256 KiB).
@@ -75,7 +75,7 @@ pub(super) fn parameters(endpoint: &Endpoint) -> Verdict {
     for query in ["?version=", "?version=%00", "?provider=%2F"] {
         endpoint.get(format!("{path}{query}"))?.problem(400, "invalid_reference")?;
     }
-    for query in ["?limit=0", "?limit=-1", "?limit=many", "?limit=1000000", "?tag=%3Dx", "?tags=x"] {
+    for query in ["?limit=0", "?limit=-1", "?limit=many", "?limit=1000000", "?page=", "?tag=%3Dx", "?tags=x"] {
         endpoint.get(format!("/api/v1/secrets{query}"))?.problem(400, "invalid_parameter")?;
     }
     for route in ["metadata", "versions"] {
@@ -83,6 +83,25 @@ pub(super) fn parameters(endpoint: &Endpoint) -> Verdict {
         endpoint.get(format!("{}?key=user", endpoint.path(route, JSON.name)))?.problem(400, "invalid_parameter")?;
     }
     Ok(())
+}
+
+pub(super) fn unknown_parameters(endpoint: &Endpoint) -> Verdict {
+    let refused = |said: Said| said.problem(400, "invalid_parameter").map(drop);
+    for route in ["secrets", "metadata", "versions"] {
+        refused(endpoint.get(format!("{}?x=1", endpoint.path(route, TEXT.name)))?)?;
+        let name = component(&endpoint.name(TEXT.name));
+        refused(endpoint.get(format!("/api/v1/{route}?name={name}&x=1"))?)?;
+    }
+    refused(endpoint.get("/api/v1/secrets?x=1")?)?;
+    let name = endpoint.name(TEXT.name);
+    for (target, body) in [
+        (endpoint.path("report-stale", TEXT.name), json!({ "version": "1" })),
+        ("/api/v1/secrets:batch".to_owned(), json!({ "secrets": [{ "name": name }] })),
+        ("/api/v1/invalidate".to_owned(), json!({ "name": name })),
+    ] {
+        refused(endpoint.post(&format!("{target}?x=1"), &body)?)?;
+    }
+    refused(endpoint.send(&endpoint.ask("POST", format!("{}?x=1", endpoint.path("rotate", TEXT.name))))?)
 }
 
 pub(super) fn no_query(endpoint: &Endpoint) -> Verdict {

@@ -224,6 +224,20 @@ pub(super) fn batch(endpoint: &Endpoint) -> Verdict {
     Ok(())
 }
 
+/// As many as clients ask for at once.
+pub(super) fn batch_of_twenty(endpoint: &Endpoint) -> Verdict {
+    let name = |at: usize| endpoint.name(if at == 7 { ABSENT } else { TEXT.name });
+    let items: Vec<Value> = (0..20).map(|at| json!({ "name": name(at) })).collect();
+    let body = endpoint.post("/api/v1/secrets:batch", &json!({ "secrets": items }))?.ok()?;
+    same("the number of results", body["results"].as_array().map(Vec::len), Some(20))?;
+    for at in 0..20 {
+        let (result, expected) = (&body["results"][at], if at == 7 { Value::Null } else { json!(TEXT.current()) });
+        same("name", &result["name"], &json!(name(at)))?;
+        same(&format!("the value of item {at}"), &result["secret"]["value"], &expected)?;
+    }
+    same("the one that fails", &body["results"][7]["error"]["code"], &json!("not_found"))
+}
+
 pub(super) fn batch_sizes(endpoint: &Endpoint) -> Verdict {
     endpoint.post("/api/v1/secrets:batch", &json!({ "secrets": [] }))?.problem(400, "invalid_parameter")?;
     // No endpoint can be told to take more.
