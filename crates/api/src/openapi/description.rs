@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use lockstep_core::{Alias, Error, ErrorKind};
 use serde_json::{Map, Value, json};
 
@@ -268,6 +268,36 @@ fn whole_number() -> Value {
     json!({ "type": "string", "pattern": "^[0-9]+$" })
 }
 
+/// The ways to log in.
+fn logins() -> Vec<Value> {
+    ["bearer", "awsToken", "awsIdentity", "certificate"].map(|scheme| json!({ scheme: [] })).into()
+}
+
+/// The question of a sender whether it may deliver (CloudEvents, HTTP 1.1 Web Hooks for Event Delivery, section 4), beside
+/// what is said of a delivery to the same source. Who asks needs no login; where there is no such source, it does.
+#[cfg(feature = "events")]
+fn consent(delivery: &Value) -> Value {
+    let origin = json!({
+        "name": "WebHook-Request-Origin", "in": "header", "required": true,
+        "description": "Who would deliver.", "schema": { "type": "string" },
+    });
+    let mut responses = delivery["responses"].clone();
+    responses["200"] = json!({
+        "description": "It may.",
+        "headers": {
+            "WebHook-Allowed-Origin": header("Who may: the one that asked.", &json!({ "type": "string" })),
+            "WebHook-Allowed-Rate": header("How many deliveries a minute.", &whole_number()),
+        },
+    });
+    json!({
+        "operationId": "mayDeliver",
+        "summary": "Ask whether a sender may deliver",
+        "parameters": [delivery["parameters"][0], origin],
+        "responses": responses,
+        "security": [],
+    })
+}
+
 /// The row's place in the description: its path and its methods.
 fn write(row: &Row, paths: &mut Map<String, Value>) {
     let Some(operation) = operation(row) else { return };
@@ -307,12 +337,18 @@ fn write(row: &Row, paths: &mut Map<String, Value>) {
     }
     let methods = paths.entry(path).or_insert_with(|| json!({}));
     match row.methods {
-        // HEAD follows from GET (RFC 9110, 9.3.2).
+        // HEAD follows from GET (RFC 9110, 9.3.2): `info` says so once, and no operation says it again.
         Methods::Get | Methods::GetHead => methods["get"] = described,
         Methods::Post => methods["post"] = described,
-        // OPTIONS is CloudEvents' own (its HTTP 1.1 Web Hooks).
         #[cfg(feature = "events")]
-        Methods::PostOptions => methods["post"] = described,
+        Methods::PostOptions => {
+            methods["options"] = consent(&described);
+            let mut security = logins();
+            // A source whose deliveries are signed looks at no login.
+            security.push(json!({}));
+            described["security"] = security.into();
+            methods["post"] = described;
+        }
         #[cfg(feature = "vault-surface")]
         Methods::GetList => {}
     }
@@ -331,11 +367,11 @@ fn description() -> Value {
         "info": {
             "title": "Lockstep",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Secrets for code that runs at the edge. Failures are problem documents (RFC 9457) with a stable `code`.",
+            "description": "Secrets for code that runs at the edge. Failures are problem documents (RFC 9457) with a stable `code`. Where there is GET there is HEAD: the same without a body.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "servers": [{ "url": "http://127.0.0.1:2773", "description": "A local listener" }],
-        "security": [{ "bearer": [] }, { "awsToken": [] }, { "awsIdentity": [] }, { "certificate": [] }],
+        "security": logins(),
         "paths": paths,
         "components": {
             "schemas": schemas::all(&codes),
@@ -373,7 +409,7 @@ fn what_is_checked_in_is_what_the_tables_say() {
     assert!(made == super::DESCRIPTION, "crates/api/openapi.json is not current: run `cargo xtask schema`");
 }
 
-/// Break: leave a row's arm out of `operation`.
+/// HEAD is told of once, for all of them. Break: leave a row's arm out of `operation`, or `options` out of `write`.
 #[test]
 fn every_route_of_the_native_api_is_described_once() {
     let described = description();
@@ -385,9 +421,14 @@ fn every_route_of_the_native_api_is_described_once() {
             Spelling::Exact(path) | Spelling::Rest(path) => path,
             Spelling::Prefix => unreachable!(),
         };
-        let method = if row.methods.take_body() { "post" } else { "get" };
         let found = paths.iter().find(|(described, _)| described.split('{').next() == Some(path));
-        assert!(found.is_some_and(|(_, methods)| methods[method].is_object()), "{row:?}");
+        let methods = found.map(|(_, methods)| methods).unwrap();
+        for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
+            let described = methods[method.as_str().to_lowercase()].is_object();
+            assert_eq!(described, row.methods.allow(&method), "{method} {row:?}");
+        }
+        let has_head = row.methods.allow(&Method::HEAD);
+        assert!(methods["head"].is_null() && has_head == methods["get"].is_object(), "{row:?}");
     }
     let mut ids: Vec<_> = paths
         .values()
@@ -398,6 +439,25 @@ fn every_route_of_the_native_api_is_described_once() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), count, "an id stands twice");
+}
+
+/// Break: leave `{}` out of the logins of a delivery, or `security` out of a route that is open.
+#[test]
+fn what_needs_no_login_says_so_and_nothing_else_does() {
+    let described = description();
+    let paths = described["paths"].as_object().unwrap();
+    for (path, methods) in paths {
+        for (method, operation) in methods.as_object().unwrap() {
+            let (is_events, is_health) = (path.starts_with("/api/v1/events/"), path.starts_with("/health/"));
+            let expected = match method.as_str() {
+                "options" => json!([]),
+                "post" if is_events => [logins(), vec![json!({})]].concat().into(),
+                _ if is_health => json!([]),
+                _ => Value::Null,
+            };
+            assert_eq!(operation["security"], expected, "{method} {path}");
+        }
+    }
 }
 
 /// Break: a status in `ANY` or in an operation's failures that no problem has.
