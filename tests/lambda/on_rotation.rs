@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use lockstep_core::Clock as _;
 use lockstep_native::SystemClock;
-use lockstep_stories::{CountingProxy, Lockstep, until};
+use lockstep_stories::{CountingProxy, Lockstep, Upstream, until};
+use lockstep_testkit::fake::Action;
 use lockstep_testkit::require;
-use lockstep_testkit::servers::{self, SigningServer, unique};
+use lockstep_testkit::servers::{self, RedisServer, SigningServer, unique};
 use serde_json::{Value, json};
 
 use crate::function::Function;
@@ -135,4 +136,77 @@ fn e7_what_the_journal_did_not_take_is_left_to_its_sender() {
         let ended = function.invoke(&change).to_string() + &function.log();
         assert!(ended.contains(expected), "{ended}");
     }
+}
+
+/// Who wants to know is told: of a rotation, of one that failed, and of one that is overdue. Break: leave out `tell` in
+/// `Function::take`, `failed` in the decoder, or the schedule.
+#[test]
+fn subscribers_are_told_of_what_was_rotated_failed_or_is_overdue_and_whoever_is_away_stops_nothing() {
+    let emulator = require!(servers::lambda_emulator());
+    let redis_folder = tempfile::tempdir().unwrap();
+    let redis = RedisServer::start(require!(servers::redis()), redis_folder.path(), &[]);
+    let (subscriber, aws) = (Upstream::start(), Upstream::start());
+    subscriber.on("POST /signed", [Action::json(503, &json!({})), Action::json(200, &json!({}))]);
+    let listed = json!({ "SecretList": [
+        { "Name": "late", "ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:late-AbCdEf",
+          "RotationEnabled": true, "NextRotationDate": 1_700_000_000.0 },
+        { "Name": "in-time", "ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:in-time-AbCdEf",
+          "RotationEnabled": true, "NextRotationDate": 4_000_000_000.0 },
+    ] });
+    aws.on("POST /", [Action::json(200, &listed)]);
+    let config = format!(
+        "[freshness]\njournal = \"redis://127.0.0.1:{}/told\"\n\
+         [providers.aws]\ntype = \"aws-secrets-manager\"\nregion = \"us-east-1\"\nendpoint = \"{}\"\n\
+         [notify.audit]\ntype = \"standard-webhooks\"\nurl = {{ env = \"SIGNED\" }}\nsecret = {{ env = \"KEY\" }}\n\
+         [notify.people]\ntype = \"slack\"\nurl = {{ env = \"PEOPLE\" }}\non = [\"failed\", \"overdue\"]\n",
+        redis.port(),
+        aws.url(),
+    );
+    let key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let variables = [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "story"),
+        ("SIGNED", &*format!("{}/signed", subscriber.url())),
+        ("PEOPLE", &*format!("{}/people/canary-of-the-address", subscriber.url())),
+        ("KEY", key),
+        ("LOCKSTEP_CONFIG_CONTENT", &*config),
+    ];
+    let function = Function::deploy_program(PROGRAM, &emulator, &variables);
+    let event = |name: &str| {
+        json!({
+            "id": name, "detail-type": "AWS Service Event via CloudTrail", "source": "aws.secretsmanager",
+            "account": "123456789012", "region": "us-east-1", "time": "2026-05-22T16:44:48Z",
+            "detail": { "eventSource": "secretsmanager.amazonaws.com", "eventName": name, "eventTime": "2026-05-22T16:44:48Z",
+                "additionalEventData": { "SecretId": "arn:aws:secretsmanager:us-east-1:123456789012:secret:db/creds-AbCdEf" } },
+        })
+    };
+    let sent = |target: &str| -> Vec<Value> {
+        let seen = subscriber.seen();
+        let seen = seen.iter().filter(|seen| seen.target == target);
+        seen.map(|seen| serde_json::from_slice(&seen.body).unwrap()).collect()
+    };
+    assert_eq!(function.invoke(&event("RotationSucceeded")), json!(null), "{}", function.log());
+    // What was refused once was sent once more, and is the same.
+    let told = sent("/signed");
+    assert!(told.len() == 2 && told[0]["data"] == told[1]["data"], "{told:?}");
+    assert_eq!(
+        (&told[1]["type"], &told[1]["data"]["changes"][0]["name"]),
+        (&json!("secret.rotated"), &json!("db/creds"))
+    );
+    let headers: Vec<_> = subscriber.seen().iter().map(|seen| seen.header("webhook-id").map(str::to_owned)).collect();
+    assert!(headers[0].is_some() && headers[0] == headers[1], "{headers:?}");
+    // Nobody answers at Slack's place: it is said in the log, and nothing fails.
+    assert_eq!(function.invoke(&event("RotationFailed")), json!(null));
+    assert!(sent("/people/canary-of-the-address")[0]["text"].as_str().unwrap().contains("*Rotation failed*"));
+    let scheduled = json!({ "id": "s", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {} });
+    assert_eq!(function.invoke(&scheduled), json!(null));
+    let people = sent("/people/canary-of-the-address");
+    let overdue = people.last().unwrap()["text"].as_str().unwrap();
+    assert!(overdue.contains("*Rotation overdue*\n• `late` of") && !overdue.contains("in-time"), "{overdue}");
+    let log = function.log();
+    assert!(
+        log.contains("a subscriber was not told") && !log.contains("canary-of-the-address") && !log.contains(key),
+        "{log}"
+    );
 }

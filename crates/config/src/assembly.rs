@@ -11,6 +11,8 @@ mod events;
 mod journal;
 #[cfg(feature = "emf")]
 mod metric_lines;
+#[cfg(feature = "events")]
+mod notify;
 mod policies;
 mod providers;
 #[cfg(feature = "otlp")]

@@ -29,6 +29,8 @@ mod cache;
 mod events;
 mod host;
 mod journal;
+#[cfg(feature = "events")]
+mod notify;
 mod provider;
 mod reach;
 mod route;
@@ -62,6 +64,8 @@ pub use self::journal::Journal;
 pub use self::journal::ServerAddress;
 #[cfg(feature = "dynamodb")]
 pub use self::journal::TableAddress;
+#[cfg(feature = "events")]
+pub use self::notify::{Occasion, SignedSubscriber, SlackSubscriber, Subscriber, Subscribers};
 pub use self::provider::{
     Addresses, AwsExternalId, AwsLogin, AwsParameterStore, AwsRole, AwsSecretsManager, AzureAuth,
     AzureClientCertificate, AzureClientSecret, AzureCloud, AzureKeyVault, AzureManagedIdentity, AzureWorkloadIdentity,
@@ -96,6 +100,10 @@ pub struct Settings {
     #[cfg(feature = "events")]
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub events: EventSources,
+    /// Who is told of rotations, by the function on-rotation.
+    #[cfg(feature = "events")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub notify: Subscribers,
     /// The providers, by alias. Without any, AWS Secrets Manager (`aws`) and Parameter Store (`ssm`) of `AWS_REGION`.
     pub providers: BTreeMap<AliasName, Provider>,
     /// What the variables of name templates stand for.

@@ -5,6 +5,7 @@
 //! | [`decode`] | bytes of a notification to Changes, within bounds, without a network |
 //! | `intake` (feature `sns`) | one place where notifications come in: verified, then decoded |
 //! | [`verify`] | whether the one who sent it may: signatures and their age |
+//! | `notify` (feature `notify`) | who is told of rotations, by HTTP |
 //! | `journal` | where Changes are kept for every instance to read; each backend is a feature |
 //!
 //! A Change is a hint. It never carries a value, and whoever forges one gains a refetch at most. So decoding is kind to
@@ -24,4 +25,6 @@ pub mod decode;
 pub mod intake;
 #[cfg(any(feature = "dynamodb", feature = "redis"))]
 pub mod journal;
+#[cfg(feature = "notify")]
+pub mod notify;
 pub mod verify;

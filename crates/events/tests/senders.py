@@ -71,6 +71,13 @@ def standard_webhooks(known):
     return {"signature": signature}
 
 
+def standard_webhooks_verify(known):
+    """The library of Standard Webhooks verifies what we have signed."""
+    from standardwebhooks import Webhook
+
+    return {"read": Webhook(known["secret"]).verify(known["body"], known["headers"])}
+
+
 def sns(known):
     """moto publishes through SNS: signed, with a certificate where Amazon would keep it."""
     import boto3

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use lockstep_core::{ChangedName, SecretValue, UnixMillis};
+use lockstep_core::{ChangedName, Clock as _, SecretValue, UnixMillis};
 use lockstep_events::decode::{Accepted, Decoded, Delivery, SourceKind, decode};
 use lockstep_events::verify::{Refusal, SnsSettings, SnsVerifier, StandardWebhooksVerifier};
 use lockstep_testkit::{FakeTransport, ManualClock, Reply, require, servers};
@@ -102,6 +102,21 @@ fn standard_webhooks_as_their_own_library_signs_them() {
     let found = decoded(SourceKind::StandardWebhooks, &headers(&old), body);
     assert_eq!(found.changes.len(), 1);
     assert!(found.changes[0].id.starts_with("webhook-msg_1-"), "{}", found.changes[0].id);
+}
+
+/// Break: any part of the text that `StandardWebhooksVerifier::sign` signs, or its `v1,`.
+#[test]
+fn what_we_sign_is_taken_by_the_library_of_standard_webhooks() {
+    let python = require!(servers::events_python());
+    let (secret, body) = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", r#"{"type":"secret.rotated","data":{}}"#);
+    let signer = StandardWebhooksVerifier::new(&[SecretValue::from(secret)]).unwrap();
+    // The library looks at the clock.
+    let now = lockstep_native::SystemClock::new().wall();
+    let signature = signer.sign("lockstep_1", now, body.as_bytes()).unwrap();
+    let headers = json!({ "webhook-id": "lockstep_1", "webhook-timestamp": (now.0 / 1000).to_string(),
+        "webhook-signature": signature });
+    let known = json!({ "secret": secret, "body": body, "headers": headers });
+    assert_eq!(send(&python, "standard_webhooks_verify", &known)["read"]["type"], "secret.rotated");
 }
 
 /// moto signs as AWS documents it, with a key and a certificate that it has made.

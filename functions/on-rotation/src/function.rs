@@ -4,6 +4,11 @@
 //! it has sent, and sends it again; what was appended before is the same Change by its id. What can't be read is never
 //! thrown away in silence: of a batch of SQS it is named in the answer, and anything else fails, so that it comes to the
 //! dead-letter queue of its sender.
+//!
+//! Then whoever wants to know is told: of what was rotated, of rotations that failed, and, when a schedule invokes the
+//! function, of those that are overdue.
+
+mod overdue;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,15 +18,19 @@ use http::HeaderMap;
 use lockstep_api::{MetricLines, PrometheusMetrics};
 use lockstep_config::settings::Journal as Written;
 use lockstep_config::{Assembly, Config};
-use lockstep_core::{AuditRecord, Error, ErrorKind, Journal, Outcome, Resolver, Scope, UnixMillis};
+use lockstep_core::{Alias, AuditRecord, Error, ErrorKind, Journal, Outcome, Resolver, Scope, UnixMillis};
 use lockstep_events::decode::{Accepted, Decoded, Delivery, Ignored, SourceKind, decode};
+use lockstep_events::notify::{Occasion, Subscribers};
 use lockstep_host::lambda::{self, Diagnostic, Handler, Invocation};
 use lockstep_host::{Audit, Console, Host};
-use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 
-/// How long an append may take where nobody says how long there is: an emulator's deadline is over already.
+/// The longest that an append may take. It is all the time there is where nobody says more: an emulator's deadline is over
+/// already.
 const APPEND_TIME: Duration = Duration::from_secs(10);
+/// The longest that subscribers are waited for.
+const TELL_TIME: Duration = Duration::from_secs(20);
 /// What is left of an invocation's time to say that the append has failed.
 const MARGIN: Duration = Duration::from_millis(250);
 
@@ -35,6 +44,9 @@ pub(crate) struct Function {
     audit: Arc<Audit>,
     metrics: Option<Arc<PrometheusMetrics>>,
     metric_lines: Option<MetricLines>,
+    subscribers: Subscribers,
+    /// The providers, in which overdue rotations are looked for.
+    providers: Vec<Alias>,
 }
 
 /// Why an invocation failed. It shows nothing of the event.
@@ -72,16 +84,17 @@ impl Function {
     /// # Errors
     /// `Config`, with what is wrong and where.
     pub(crate) fn start(host: &Arc<Host>, config: &Config) -> lockstep_core::Result<Self> {
-        let written = config.settings().freshness.journal.as_ref();
-        let journal = writable(written)?;
+        let journal = writable(config.settings().freshness.journal.as_ref())?;
         let audit = Arc::new(host.audit(config, Console::Free)?);
         let ports = host.ports(Arc::clone(&audit) as _);
         let assembly = config.assemble(&ports)?;
         let metric_lines = config.metric_lines(&assembly)?;
+        let subscribers = config.subscribers(&ports)?;
         let Assembly { resolver, metrics, journal: opened, scopes, warnings, .. } = assembly;
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
+        let providers = config.settings().providers.keys().map(|alias| alias.0.clone()).collect();
         let opened = opened.ok_or_else(|| Error::new(ErrorKind::Internal, "the journal was not assembled"))?;
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %journal, "ready");
         Ok(Self {
@@ -92,6 +105,8 @@ impl Function {
             audit,
             metrics,
             metric_lines,
+            subscribers,
+            providers,
         })
     }
 
@@ -101,20 +116,31 @@ impl Function {
     /// It is to be sent again, or to be looked at.
     pub(crate) async fn take(&self, event: &str, invocation: &Invocation) -> Result<Box<RawValue>, Failed> {
         let body = event.as_bytes();
+        if overdue::is_due(body) {
+            self.look_for_overdue(invocation).await;
+            return written(&json!(null));
+        }
         let read = |source: &SourceKind| matches!(source, SourceKind::EventBridge | SourceKind::Sqs | SourceKind::Sns);
         let source = SourceKind::guess(body).filter(read).ok_or(Failed::NoNotification)?;
         let headers = HeaderMap::new();
         let decoded = decode(&Delivery { source, headers: &headers, body }, &self.accepted, self.host.clock.wall());
         self.count(source, &decoded);
         self.append(source, &decoded, invocation).await?;
+        self.tell(&decoded, invocation.deadline).await;
         answer(source, &decoded)
+    }
+
+    /// Tells who wants to know. Whoever could not be told keeps nothing from being done.
+    async fn tell(&self, decoded: &Decoded, deadline: UnixMillis) {
+        self.subscribers.tell(Occasion::Rotated, &decoded.changes, self.time(deadline, TELL_TIME)).await;
+        self.subscribers.tell(Occasion::Failed, &decoded.failed, self.time(deadline, TELL_TIME)).await;
     }
 
     async fn append(&self, source: SourceKind, decoded: &Decoded, invocation: &Invocation) -> Result<(), Failed> {
         if decoded.changes.is_empty() {
             return Ok(());
         }
-        let call = self.host.call(&invocation.id, self.time(invocation.deadline));
+        let call = self.host.call(&invocation.id, self.time(invocation.deadline, APPEND_TIME));
         let appended = self.journal.append(&call, &decoded.changes).await;
         let outcome = appended.as_ref().map_or_else(|error| Outcome::Failed(error.kind()), |_| Outcome::Released);
         self.resolver.record_at_door(AuditRecord {
@@ -140,11 +166,11 @@ impl Function {
         }
     }
 
-    /// How long an append may take.
-    fn time(&self, deadline: UnixMillis) -> Duration {
+    /// How long something may take, this at most.
+    fn time(&self, deadline: UnixMillis, most: Duration) -> Duration {
         match deadline.saturating_since(self.host.clock.wall()) {
-            Duration::ZERO => APPEND_TIME,
-            left => left.saturating_sub(MARGIN.min(left / 2)),
+            Duration::ZERO => most,
+            left => left.saturating_sub(MARGIN.min(left / 2)).min(most),
         }
     }
 
@@ -197,7 +223,11 @@ fn answer(source: SourceKind, decoded: &Decoded) -> Result<Box<RawValue>, Failed
     } else {
         json!(null)
     };
-    to_raw_value(&told).map_err(|_| Failed::Unreadable("the answer can't be written"))
+    written(&told)
+}
+
+fn written(told: &Value) -> Result<Box<RawValue>, Failed> {
+    to_raw_value(told).map_err(|_| Failed::Unreadable("the answer can't be written"))
 }
 
 impl Handler for Function {

@@ -96,7 +96,11 @@ pub(super) fn service_event(event: Event<'_>, gathered: &mut Gathered<'_>) {
         Some("EndSecretVersionDelete" | "EndSecretDelete" | "SecretVersionDeletion") => {
             tell(&event, detail, ChangeKind::Unknown, &["AWSCURRENT"], None, gathered);
         }
-        Some("RotationFailed") => gathered.ignore(Reason::RotationFailed),
+        Some("RotationFailed") => {
+            let named = named(&event, detail);
+            let source = |arn| event.source(SECRETS_MANAGER, arn);
+            gathered.failed(named.map(|named| event.draft(source(named.arn), named.name, ChangeKind::Unknown)));
+        }
         Some(
             "RotationStarted"
             | "RotationAbandoned"

@@ -72,6 +72,18 @@ impl<'a> Gathered<'a> {
         }
     }
 
+    /// A rotation failed. Whose it was is told on, where that can be told; it is left out in any case.
+    pub(super) fn failed(&mut self, draft: Option<Draft<'_>>) {
+        let known = draft.filter(|draft| self.accepted.knows(&draft.source));
+        match known.map(|draft| draft.finish(self.now)) {
+            Some(Ok(change)) if self.out.failed.iter().all(|known| known.id != change.id) => {
+                self.out.failed.push(change);
+            }
+            _ => {}
+        }
+        self.ignore(Reason::RotationFailed);
+    }
+
     pub(super) fn confirm(&mut self, handshake: Handshake) {
         self.out.confirm = Some(handshake);
     }

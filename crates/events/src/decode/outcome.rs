@@ -11,6 +11,8 @@ use super::sns::SnsConfirmation;
 pub struct Decoded {
     /// The Changes, in the order of their records.
     pub changes: Vec<Change>,
+    /// Rotations that failed, for people to look at. They are among those that are left out too: nothing has changed.
+    pub failed: Vec<Change>,
     /// The records that mean none, in their order.
     pub ignored: Vec<Ignored>,
     /// What its sender wants to be answered before it sends anything.

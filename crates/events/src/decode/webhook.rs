@@ -5,8 +5,8 @@
 //!               "id": "…", "account": "…", "region": "…", "label": "…", "at": "2026-05-01T10:00:00Z"}]}
 //! ```
 //!
-//! `provider`, `name` and `kind` have to be there, and `id` or `at` where the delivery has no signed id. A member that is not known refuses its record: whoever sends a value
-//! has misunderstood what a notification is, and should learn it.
+//! `provider`, `name` and `kind` have to be there, and `id` or `at` where the delivery has no signed id. A member that is
+//! not known refuses its record: whoever sends a value has misunderstood what a notification is, and should learn it.
 
 use http::HeaderMap;
 use lockstep_core::{Alias, ChangeKind, Source, UnixMillis};

@@ -33,22 +33,31 @@ impl Keys {
         Ok(Self(keys))
     }
 
+    /// What the first of them makes of this.
+    pub(super) fn sign(&self, parts: &[&[u8]]) -> Option<[u8; 32]> {
+        Some(mac(self.0.first()?, parts)?.finalize().into_bytes().into())
+    }
+
     /// Whether one of them made one of these signatures. Every pair is looked at, whatever came of the others, and each in
     /// constant time.
     pub(super) fn made(&self, signatures: &[[u8; 32]], parts: &[&[u8]]) -> bool {
         let mut made = false;
-        for key in &self.0 {
-            // HMAC takes keys of any length.
-            let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose()) else { continue };
-            for part in parts {
-                mac.update(part);
-            }
+        for mac in self.0.iter().filter_map(|key| mac(key, parts)) {
             for signature in signatures {
                 made |= mac.clone().verify_slice(signature).is_ok();
             }
         }
         made
     }
+}
+
+/// HMAC takes keys of any length, so there always is one.
+fn mac(key: &SecretValue, parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).ok()?;
+    for part in parts {
+        mac.update(part);
+    }
+    Some(mac)
 }
 
 /// The one value of a header. Of two nobody knows which one is meant.

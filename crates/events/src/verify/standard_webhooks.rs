@@ -56,6 +56,13 @@ impl StandardWebhooksVerifier {
         Keys::new(secrets.iter().map(decoded).collect::<Result<_>>()?).map(Self)
     }
 
+    /// The signature of a delivery of ours, for the header `webhook-signature`, with the first of the secrets.
+    pub fn sign(&self, id: &str, at: UnixMillis, body: &[u8]) -> Option<String> {
+        let time = (at.0 / 1000).to_string();
+        let made = self.0.sign(&[id.as_bytes(), b".", time.as_bytes(), b".", body])?;
+        Some(format!("v1,{}", STANDARD.encode(made)))
+    }
+
     /// Whether a delivery was signed with one of the secrets, not longer than [`TOLERANCE`] ago. The caller has bounded the
     /// body before.
     ///

@@ -1,6 +1,5 @@
 //! What is answered, and where may be written to. How it goes through a queue and a table: `tests/lambda/on_rotation.rs`.
 
-use lockstep_core::Change;
 use lockstep_events::decode::Reason;
 
 use super::*;
@@ -11,7 +10,7 @@ fn decoded(ignored: &[(Option<&str>, Reason)]) -> Decoded {
         item: item.map(Into::into),
         reason: *reason,
     });
-    Decoded { changes: Vec::<Change>::new(), ignored: ignored.collect(), confirm: None }
+    Decoded { ignored: ignored.collect(), ..Decoded::default() }
 }
 
 fn told(source: SourceKind, ignored: &[(Option<&str>, Reason)]) -> Result<String, Failed> {
