@@ -44,5 +44,6 @@ pub use self::sign::RingSigner;
 pub use self::signal::StopSignals;
 pub use self::socket::TcpSockets;
 pub use self::spawn::TokioSpawn;
+#[cfg(feature = "tls-listener")]
 pub use self::tls::{ServerTls, ServerTlsSettings};
 pub use self::transport::{HttpTransports, TransportSettings, local_transport};

@@ -7,6 +7,7 @@
 mod accept;
 mod bodies;
 mod connection;
+#[cfg(feature = "tls-listener")]
 mod multiplexed;
 mod socket;
 mod ticks;
@@ -123,5 +124,6 @@ impl fmt::Debug for Listener {
 mod tests;
 
 #[cfg(test)]
+#[cfg(feature = "tls-listener")]
 #[path = "listener/tests_tls.rs"]
 mod tests_tls;

@@ -4,6 +4,7 @@
 #[cfg(test)]
 pub(crate) mod authority;
 mod crypto;
+#[cfg(feature = "tls-listener")]
 mod server;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
+#[cfg(feature = "tls-listener")]
 pub use self::server::{ServerTls, ServerTlsSettings};
 
 /// The largest PEM file that is read: the whole Mozilla bundle is 250 KB.

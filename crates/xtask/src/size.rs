@@ -15,7 +15,9 @@ use crate::workspace::{ARM64, Workspace, X86_64};
 const BAR: u64 = 4 * 1024 * 1024;
 /// How large it is now that it has every provider, which is over the bar: the claim is open (`tests/claims.toml`). What
 /// grows beyond this fails at once; it is lowered with every saving, and goes when the bar is met.
-const SO_FAR: u64 = 4_326_000;
+const SO_FAR: u64 = 4_274_000;
+/// The crate that only a listener with TLS needs.
+const HTTP2: &str = "h2";
 /// How many crates are named beside it.
 const LARGEST: usize = 20;
 
@@ -132,12 +134,19 @@ fn check(workspace: &Workspace, target: &str) -> Outcome {
     }
 }
 
-/// Prints whose code is the largest part.
+/// Prints whose code is the largest part, and refuses what has no business there.
 fn largest(map: &Path) -> Outcome {
     let text = fs::read_to_string(map).at("read", map)?;
+    let crates = crates::by_size(&text);
     println!("the largest crates, in bytes of code:");
-    for (name, size) in crates::by_size(&text).into_iter().take(LARGEST) {
+    for (name, size) in crates.iter().take(LARGEST) {
         println!("  {size:>8}  {name}");
+    }
+    if crates.iter().any(|(name, _)| *name == HTTP2) {
+        return Err(Failure::new(format!(
+            "the extension has code of {HTTP2}, and speaks HTTP/1.1 alone: \
+             `cargo tree --package lockstep-extension --edges features --invert {HTTP2}` says what wants it"
+        )));
     }
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! The loop that accepts connections, counts them, and sweeps those which take too long.
 
+#[cfg(feature = "tls-listener")]
+mod encrypted;
+
 use std::future::{Ready, ready};
 use std::io;
 use std::os::fd::AsFd;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,17 +14,14 @@ use hyper::server::conn::http1;
 use lockstep_core::{Error, ErrorKind, FrontDoor, Peer, Result};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use super::bodies::Bodies;
 use super::connection::Session;
 use super::socket::Socket;
 use super::ticks::Ticks;
 use super::watch::{Crowd, Patience, Watch, Wish};
-use super::{Listener, ListenerSettings, connection, multiplexed};
+use super::{Listener, ListenerSettings, connection};
 use crate::tally::{Count, Tally};
-use crate::tls::ServerTls;
 
 /// The pause after an accept that failed for want of file descriptors: until somebody closes one, it fails again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -48,27 +48,6 @@ impl Listener {
         hall.drain().await;
         Ok(())
     }
-
-    /// The same with TLS, for HTTP/1.1 and HTTP/2.
-    ///
-    /// # Errors
-    /// `Internal` when the socket can't be put on the runtime; `Config` for a Unix socket, which nobody can listen in on.
-    pub async fn serve_tls<D: FrontDoor>(
-        self,
-        door: Arc<D>,
-        tls: Arc<ServerTls>,
-        stop: impl Future<Output = ()>,
-    ) -> Result<()> {
-        let mut hall = Hall::new(door, self.settings).map_err(not_taken)?;
-        let Socket::Tcp(socket) = self.socket else {
-            return Err(Error::new(ErrorKind::Config, "a Unix socket needs no TLS; leave `listen.tls` out"));
-        };
-        let arrivals = Encrypted { socket: TcpListener::from_std(socket).map_err(not_taken)?, tls };
-        hall.accept(&arrivals, stop).await;
-        drop(arrivals);
-        hall.drain().await;
-        Ok(())
-    }
 }
 
 fn not_taken(error: io::Error) -> Error {
@@ -84,8 +63,7 @@ trait Arrivals {
     /// The next connection; `None` for one that must not be answered.
     async fn next(&self) -> io::Result<Option<(Self::Arriving, Peer)>>;
 
-    /// Serves a connection in the protocol that it speaks. It is here so that a program with no TLS to listen with has no
-    /// HTTP/2 in it either: 400 KB.
+    /// Serves a connection in the protocol that it speaks.
     fn serve<D: FrontDoor>(
         arrived: Arrived<Self::Stream>,
         session: Session<D>,
@@ -106,12 +84,11 @@ struct Protocols {
 struct Arrived<S> {
     stream: S,
     certificate: Option<Arc<[u8]>>,
-    http2: bool,
 }
 
 impl<S> Arrived<S> {
     fn plain(stream: S) -> Ready<io::Result<Self>> {
-        ready(Ok(Self { stream, certificate: None, http2: false }))
+        ready(Ok(Self { stream, certificate: None }))
     }
 }
 
@@ -134,39 +111,6 @@ impl Arrivals for UnixListener {
         let uid = rustix::net::sockopt::socket_peercred(stream.as_fd())?.uid.as_raw();
         let welcome = uid == 0 || uid == rustix::process::geteuid().as_raw();
         Ok(welcome.then(|| (Arrived::plain(stream), Peer { uid: Some(uid), ..Peer::default() })))
-    }
-}
-
-/// TCP with TLS. The handshake belongs to the connection's own task: who is slow in it holds up nobody.
-struct Encrypted {
-    socket: TcpListener,
-    tls: Arc<ServerTls>,
-}
-
-impl Arrivals for Encrypted {
-    type Stream = TlsStream<TcpStream>;
-    type Arriving = Pin<Box<dyn Future<Output = io::Result<Arrived<TlsStream<TcpStream>>>> + Send>>;
-
-    async fn next(&self) -> io::Result<Option<(Self::Arriving, Peer)>> {
-        let (stream, address) = self.socket.accept().await?;
-        let shaking = TlsAcceptor::from(self.tls.config()).accept(stream);
-        let arriving = async move {
-            let stream = shaking.await?;
-            let (_, session) = stream.get_ref();
-            let certificate =
-                session.peer_certificates().and_then(|chain| chain.first()).map(|own| own.as_ref().into());
-            let http2 = session.alpn_protocol() == Some(b"h2");
-            Ok(Arrived { stream, certificate, http2 })
-        };
-        Ok(Some((Box::pin(arriving), Peer { address: Some(address.to_string().into()), ..Peer::default() })))
-    }
-
-    async fn serve<D: FrontDoor>(arrived: Arrived<Self::Stream>, session: Session<D>, protocols: Protocols) {
-        if arrived.http2 {
-            multiplexed::run(&protocols.settings, arrived.stream, session).await;
-        } else {
-            connection::run(&protocols.http1, arrived.stream, session).await;
-        }
     }
 }
 
