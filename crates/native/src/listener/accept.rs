@@ -2,10 +2,9 @@
 
 #[cfg(feature = "tls-listener")]
 mod encrypted;
+mod plain;
 
-use std::future::{Ready, ready};
 use std::io;
-use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +12,10 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use lockstep_core::{Error, ErrorKind, FrontDoor, Peer, Result};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+use self::plain::Plain;
 use super::bodies::Bodies;
 use super::connection::Session;
-use super::socket::Socket;
 use super::ticks::Ticks;
 use super::watch::{Crowd, Patience, Watch, Wish};
 use super::{Listener, ListenerSettings, connection};
@@ -34,16 +32,9 @@ impl Listener {
     /// `Internal` when the socket can't be put on the runtime.
     pub async fn serve<D: FrontDoor>(self, door: Arc<D>, stop: impl Future<Output = ()>) -> Result<()> {
         let mut hall = Hall::new(door, self.settings).map_err(not_taken)?;
-        match self.socket {
-            Socket::Tcp(socket) => {
-                let socket = TcpListener::from_std(socket).map_err(not_taken)?;
-                hall.accept(&socket, stop).await;
-            }
-            Socket::Unix(socket, _file) => {
-                let socket = UnixListener::from_std(socket).map_err(not_taken)?;
-                hall.accept(&socket, stop).await;
-            }
-        }
+        let plain = Plain::new(self.socket).map_err(not_taken)?;
+        hall.accept(&plain, stop).await;
+        drop(plain);
         // The socket is closed now: who comes too late is refused by the kernel, not kept waiting.
         hall.drain().await;
         Ok(())
@@ -84,34 +75,6 @@ struct Protocols {
 struct Arrived<S> {
     stream: S,
     certificate: Option<Arc<[u8]>>,
-}
-
-impl<S> Arrived<S> {
-    fn plain(stream: S) -> Ready<io::Result<Self>> {
-        ready(Ok(Self { stream, certificate: None }))
-    }
-}
-
-impl Arrivals for TcpListener {
-    type Stream = TcpStream;
-    type Arriving = Ready<io::Result<Arrived<TcpStream>>>;
-
-    async fn next(&self) -> io::Result<Option<(Self::Arriving, Peer)>> {
-        let (stream, address) = self.accept().await?;
-        Ok(Some((Arrived::plain(stream), Peer { address: Some(address.to_string().into()), ..Peer::default() })))
-    }
-}
-
-impl Arrivals for UnixListener {
-    type Stream = UnixStream;
-    type Arriving = Ready<io::Result<Arrived<UnixStream>>>;
-
-    async fn next(&self) -> io::Result<Option<(Self::Arriving, Peer)>> {
-        let (stream, _) = self.accept().await?;
-        let uid = rustix::net::sockopt::socket_peercred(stream.as_fd())?.uid.as_raw();
-        let welcome = uid == 0 || uid == rustix::process::geteuid().as_raw();
-        Ok(welcome.then(|| (Arrived::plain(stream), Peer { uid: Some(uid), ..Peer::default() })))
-    }
 }
 
 /// The open connections and what they share.
