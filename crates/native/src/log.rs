@@ -3,6 +3,8 @@
 //! Only our own events are written. Libraries are left out at every level: what they print at `trace` may hold headers
 //! and bodies.
 
+mod lines;
+
 use std::io::{IsTerminal as _, Write as _};
 
 use lockstep_core::{Error, ErrorKind, Result};
@@ -12,6 +14,8 @@ use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
+
+use self::lines::Lines;
 
 /// How much is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -98,23 +102,8 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let ours = Targets::new().with_target("lockstep", level.filter());
-    let registry = tracing_subscriber::registry();
-    match format {
-        LogFormat::Text => {
-            let layer = tracing_subscriber::fmt::layer().with_writer(out).with_ansi(colours).with_filter(ours);
-            Box::new(registry.with(layer))
-        }
-        LogFormat::Json => {
-            let layer = tracing_subscriber::fmt::layer()
-                .with_writer(out)
-                .json()
-                .flatten_event(true)
-                .with_current_span(false)
-                .with_span_list(false)
-                .with_filter(ours);
-            Box::new(registry.with(layer))
-        }
-    }
+    let layer = tracing_subscriber::fmt::layer().with_writer(out).with_ansi(colours).event_format(Lines::new(format));
+    Box::new(tracing_subscriber::registry().with(layer.with_filter(ours)))
 }
 
 #[cfg(test)]
@@ -168,7 +157,7 @@ mod tests {
         assert_eq!(logged(LogLevel::None, LogFormat::Text, || tracing::error!(target: "lockstep", "x")), "");
     }
 
-    /// Break: `with_ansi(true)`, or the text layer for JSON too, in `subscriber`.
+    /// Break: `with_ansi(true)`, in `subscriber`, or write text for JSON too, in `Lines`.
     #[test]
     fn m6_json_is_one_line_per_event_and_text_escapes_the_terminal() {
         let event = || tracing::info!(target: "lockstep", name = "a\n\u{1b}[31m", "got");
@@ -177,6 +166,70 @@ mod tests {
         assert!(json.starts_with('{') && json.contains(r"a\n\u001b[31m"), "{json}");
         let text = logged(LogLevel::Info, LogFormat::Text, event);
         assert!(text.lines().count() == 1 && !text.contains('\u{1b}'), "{text}");
+    }
+
+    /// Every kind of value, in both formats, behind the time. Break: any line of `json`, or any method
+    /// of `Object`.
+    #[test]
+    fn m6_both_formats_write_every_kind_of_value() {
+        let event = || {
+            let span = tracing::info_span!(target: "lockstep::span", "work", id = 7, name = "a b");
+            let _inside = span.enter();
+            let error = std::io::Error::other("broken \"pipe\"");
+            tracing::warn!(
+                target: "lockstep::native",
+                text = "a\"b\u{7f}\u{e9}",
+                debug = ?Some("x"),
+                display = %"y z",
+                yes = true,
+                small = -5_i64,
+                large = u64::MAX,
+                larger = u128::MAX,
+                half = 0.5,
+                whole = 3.0,
+                none = f64::NAN,
+                error = &error as &(dyn std::error::Error + 'static),
+                r#type = "raw",
+                "said {}",
+                1
+            );
+            tracing::error!(target: "lockstep", "no fields");
+            tracing::info!(target: "lockstep", fields = "alone");
+        };
+        let behind_the_time = |format| {
+            let lines = logged(LogLevel::Info, format, event);
+            let cut = lines.lines().map(|line| {
+                let (time, rest) = line.split_once('Z').unwrap();
+                assert_eq!(
+                    time.trim_start_matches(r#"{"timestamp":""#).len(),
+                    "2000-01-01T00:00:00.000000".len(),
+                    "{line}"
+                );
+                format!("{rest}\n")
+            });
+            cut.collect::<String>()
+        };
+        let json = concat!(
+            r#"","level":"WARN","message":"said 1","text":"a\"b"#,
+            "\u{7f}\u{e9}",
+            r#"","debug":"Some(\"x\")","display":"y z","yes":true,"small":-5,"large":18446744073709551615,"#,
+            r#""larger":"340282366920938463463374607431768211455","half":0.5,"whole":3.0,"none":null,"#,
+            r#""error":"broken \"pipe\"","type":"raw","target":"lockstep::native"}"#,
+            "\n",
+            r#"","level":"ERROR","message":"no fields","target":"lockstep"}"#,
+            "\n",
+            r#"","level":"INFO","fields":"alone","target":"lockstep"}"#,
+            "\n",
+        );
+        assert_eq!(behind_the_time(LogFormat::Json), json);
+        let text = concat!(
+            "  WARN work{id=7 name=\"a b\"}: lockstep::native: said 1 text=\"a\\\"b\\u{7f}\u{e9}\" debug=Some(\"x\") display=y z ",
+            "yes=true small=-5 large=18446744073709551615 larger=340282366920938463463374607431768211455 half=0.5 ",
+            "whole=3.0 none=NaN error=broken \"pipe\" type=\"raw\"\n",
+            " ERROR work{id=7 name=\"a b\"}: lockstep: no fields\n",
+            "  INFO work{id=7 name=\"a b\"}: lockstep: fields=\"alone\"\n",
+        );
+        assert_eq!(behind_the_time(LogFormat::Text), text);
     }
 
     /// Break: print the payload in the hook.
