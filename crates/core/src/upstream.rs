@@ -10,7 +10,7 @@ mod retry;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
@@ -34,8 +34,33 @@ pub struct Upstream {
     rate: RateLimit,
 }
 
-/// One attempt at the provider: boxed, since each operation has its own future and all share one stack.
-type Attempt<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+/// One attempt at the provider: boxed, since each operation has its own future and all share one stack. What it came to is
+/// [`Kept`], so that the stack is compiled once and not for each of them.
+type Attempt<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+/// What makes attempts.
+type Attempting<'a> = dyn Fn(Call) -> Attempt<'a> + Send + Sync + 'a;
+
+/// What the attempt came to that succeeded.
+struct Kept<T>(Mutex<Option<T>>);
+
+impl<T: Send> Kept<T> {
+    fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    fn by<'a>(&'a self, work: impl Future<Output = Result<T>> + Send + 'a) -> Attempt<'a> {
+        Box::pin(async move {
+            let value = work.await?;
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            Ok(())
+        })
+    }
+
+    fn take(self) -> Result<T> {
+        let kept = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        kept.ok_or_else(|| Error::new(ErrorKind::Internal, "a provider succeeded and had no answer"))
+    }
+}
 
 impl Upstream {
     /// Wraps a provider.
@@ -65,14 +90,14 @@ impl Upstream {
 
     /// Puts the stack around one operation. `repeatable` says, after an attempt that may have reached the
     /// provider, whether it can be made again.
-    async fn run<'a, T: Send>(
+    async fn run<'a>(
         &'a self,
         call: &'a Call,
         operation: Operation,
         name: Option<&'a SecretName>,
-        repeatable: impl Fn() -> bool + Send + Sync,
-        attempt: impl Fn(Call) -> Attempt<'a, T> + Send + Sync,
-    ) -> Result<T> {
+        repeatable: &(dyn Fn() -> bool + Send + Sync),
+        attempt: &'a Attempting<'a>,
+    ) -> Result<()> {
         let started = call.clock().monotonic();
         let attempts = Attempts::new();
         let admitted = self.breaker.admit();
@@ -82,7 +107,7 @@ impl Upstream {
             Ok(permit) => {
                 let result = self
                     .retries
-                    .run(call, &repeatable, || async {
+                    .run(call, repeatable, || async {
                         self.rate.wait(call).await?;
                         let limited = match self.settings.timeout {
                             timeout if timeout.is_zero() => call.clone(),
@@ -132,8 +157,8 @@ impl Upstream {
     }
 }
 
-fn outcome<T>(result: &Result<T>) -> Result<(), ErrorKind> {
-    result.as_ref().map(|_| ()).map_err(Error::kind)
+fn outcome(result: &Result<()>) -> Result<(), ErrorKind> {
+    result.as_ref().copied().map_err(Error::kind)
 }
 
 #[async_trait]
@@ -159,18 +184,18 @@ impl Provider for Upstream {
     }
 
     async fn get(&self, call: &Call, name: &SecretName, selector: &Selector) -> Result<Secret> {
-        let repeatable = || !self.inner.mints(name);
-        let attempt = |call: Call| -> Attempt<'_, Secret> {
-            Box::pin(async move { self.inner.get(&call, name, selector).await })
-        };
-        self.run(call, Operation::Get, Some(name), repeatable, attempt).await
+        let kept = Kept::new();
+        let attempt = |call: Call| kept.by(async move { self.inner.get(&call, name, selector).await });
+        self.run(call, Operation::Get, Some(name), &|| !self.inner.mints(name), &attempt).await?;
+        kept.take()
     }
 
     /// A batch fails as a whole only when every item failed for a transient reason; else each item has its own result.
     async fn get_many(&self, call: &Call, wanted: &[(SecretName, Selector)]) -> Vec<Result<Secret>> {
         let repeatable = || !wanted.iter().any(|(name, _)| self.inner.mints(name));
-        let attempt = |call: Call| -> Attempt<'_, Vec<Result<Secret>>> {
-            Box::pin(async move {
+        let kept = Kept::new();
+        let attempt = |call: Call| {
+            kept.by(async move {
                 let items = self.inner.get_many(&call, wanted).await;
                 let mut errors = items.iter().filter_map(|item| item.as_ref().err());
                 match errors.next() {
@@ -183,7 +208,8 @@ impl Provider for Upstream {
                 }
             })
         };
-        match self.run(call, Operation::GetMany, None, repeatable, attempt).await {
+        let done = self.run(call, Operation::GetMany, None, &repeatable, &attempt).await;
+        match done.and_then(|()| kept.take()) {
             Ok(items) => items
                 .into_iter()
                 .zip(wanted)
@@ -194,47 +220,53 @@ impl Provider for Upstream {
     }
 
     async fn describe(&self, call: &Call, name: &SecretName) -> Result<Metadata> {
-        let attempt =
-            |call: Call| -> Attempt<'_, Metadata> { Box::pin(async move { self.inner.describe(&call, name).await }) };
-        self.run(call, Operation::Describe, Some(name), || true, attempt).await
+        let kept = Kept::new();
+        let attempt = |call: Call| kept.by(async move { self.inner.describe(&call, name).await });
+        self.run(call, Operation::Describe, Some(name), &|| true, &attempt).await?;
+        kept.take()
     }
 
     async fn versions(&self, call: &Call, name: &SecretName, page: Page) -> Result<Paged<VersionInfo>> {
-        let attempt = |call: Call| -> Attempt<'_, Paged<VersionInfo>> {
+        let kept = Kept::new();
+        let attempt = |call: Call| {
             let page = page.clone();
-            Box::pin(async move { self.inner.versions(&call, name, page).await })
+            kept.by(async move { self.inner.versions(&call, name, page).await })
         };
-        self.run(call, Operation::Versions, Some(name), || true, attempt).await
+        self.run(call, Operation::Versions, Some(name), &|| true, &attempt).await?;
+        kept.take()
     }
 
     async fn list(&self, call: &Call, prefix: &str, filter: &Filter, page: Page) -> Result<Paged<Metadata>> {
-        let attempt = |call: Call| -> Attempt<'_, Paged<Metadata>> {
+        let kept = Kept::new();
+        let attempt = |call: Call| {
             let page = page.clone();
-            Box::pin(async move { self.inner.list(&call, prefix, filter, page).await })
+            kept.by(async move { self.inner.list(&call, prefix, filter, page).await })
         };
-        self.run(call, Operation::List, None, || true, attempt).await
+        self.run(call, Operation::List, None, &|| true, &attempt).await?;
+        kept.take()
     }
 
     async fn rotate(&self, call: &Call, name: &SecretName) -> Result<Rotation> {
-        let attempt =
-            |call: Call| -> Attempt<'_, Rotation> { Box::pin(async move { self.inner.rotate(&call, name).await }) };
-        self.run(call, Operation::Rotate, Some(name), || false, attempt).await
+        let kept = Kept::new();
+        let attempt = |call: Call| kept.by(async move { self.inner.rotate(&call, name).await });
+        self.run(call, Operation::Rotate, Some(name), &|| false, &attempt).await?;
+        kept.take()
     }
 
     async fn renew(&self, call: &Call, lease: &Lease) -> Result<Lease> {
-        let attempt =
-            |call: Call| -> Attempt<'_, Lease> { Box::pin(async move { self.inner.renew(&call, lease).await }) };
-        self.run(call, Operation::Renew, None, || true, attempt).await
+        let kept = Kept::new();
+        let attempt = |call: Call| kept.by(async move { self.inner.renew(&call, lease).await });
+        self.run(call, Operation::Renew, None, &|| true, &attempt).await?;
+        kept.take()
     }
 
     async fn revoke(&self, call: &Call, lease: &Lease) -> Result<()> {
-        let attempt =
-            |call: Call| -> Attempt<'_, ()> { Box::pin(async move { self.inner.revoke(&call, lease).await }) };
-        self.run(call, Operation::Revoke, None, || true, attempt).await
+        let attempt = |call: Call| -> Attempt<'_> { Box::pin(async move { self.inner.revoke(&call, lease).await }) };
+        self.run(call, Operation::Revoke, None, &|| true, &attempt).await
     }
 
     async fn check(&self, call: &Call) -> Result<()> {
-        let attempt = |call: Call| -> Attempt<'_, ()> { Box::pin(async move { self.inner.check(&call).await }) };
-        self.run(call, Operation::Check, None, || false, attempt).await
+        let attempt = |call: Call| -> Attempt<'_> { Box::pin(async move { self.inner.check(&call).await }) };
+        self.run(call, Operation::Check, None, &|| false, &attempt).await
     }
 }

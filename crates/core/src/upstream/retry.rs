@@ -43,21 +43,21 @@ impl Retries {
     }
 
     /// Runs attempts until one succeeds, or none may follow.
-    pub(crate) async fn run<T, F: Future<Output = Result<T>> + Send>(
+    pub(crate) async fn run<F: Future<Output = Result<()>> + Send>(
         &self,
         call: &Call,
-        repeatable: &(impl Fn() -> bool + Send + Sync),
+        repeatable: &(dyn Fn() -> bool + Send + Sync),
         attempt: impl Fn() -> F + Send + Sync,
-    ) -> Result<T> {
+    ) -> Result<()> {
         let mut made = 0;
         let mut renewed = false;
         loop {
             let error = match attempt().await {
-                Ok(value) => {
+                Ok(()) => {
                     if made == 0 {
                         self.refund();
                     }
-                    return Ok(value);
+                    return Ok(());
                 }
                 Err(error) => error,
             };
