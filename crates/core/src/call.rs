@@ -1,9 +1,10 @@
 //! [`Call`]: what travels with every call, from the front door to the provider.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::{Clock, Cursor, Error, ErrorKind, Hops, RequestId, Result, Secret};
@@ -105,12 +106,21 @@ impl Call {
     }
 
     /// Runs a future until the deadline; past it, [`ErrorKind::Timeout`].
-    pub async fn bounded<T>(&self, future: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        let remaining = self.remaining();
-        futures_util::select_biased! {
-            result = futures_util::FutureExt::fuse(Box::pin(future)) => result,
-            () = futures_util::FutureExt::fuse(self.clock.sleep(remaining)) => Err(late()),
-        }
+    pub fn bounded<'a, T: Send + 'a>(
+        &'a self,
+        future: impl Future<Output = Result<T>> + Send + 'a,
+    ) -> impl Future<Output = Result<T>> + Send + 'a {
+        self.raced(Box::pin(future))
+    }
+
+    /// Compiled for each kind of answer, not for each way to it.
+    async fn raced<T>(&self, mut work: Pin<Box<dyn Future<Output = Result<T>> + Send + '_>>) -> Result<T> {
+        let mut end = self.clock.sleep(self.remaining());
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Pending => end.as_mut().poll(cx).map(|()| Err(late())),
+            done @ Poll::Ready(_) => done,
+        })
+        .await
     }
 
     /// [`ErrorKind::Timeout`] past the deadline: what can't end in time is not begun.

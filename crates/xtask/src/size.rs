@@ -15,7 +15,7 @@ use crate::workspace::{ARM64, Workspace, X86_64};
 const BAR: u64 = 4 * 1024 * 1024;
 /// How large it is now that it has every provider, which is over the bar: the claim is open (`tests/claims.toml`). What
 /// grows beyond this fails at once; it is lowered with every saving, and goes when the bar is met.
-const SO_FAR: u64 = 4_207_000;
+const SO_FAR: u64 = 4_198_000;
 /// The crate that only a listener with TLS needs.
 const HTTP2: &str = "h2";
 /// How many crates are named beside it.
