@@ -25,9 +25,9 @@ impl Place {
     }
 }
 
-/// Mounts that are known: from the configuration, and learned.
+/// Mounts that are known: from the configuration, and learned. They are few, and in order.
 #[derive(Debug)]
-pub(super) struct Mounts(Mutex<BTreeMap<String, MountKind>>);
+pub(super) struct Mounts(Mutex<Vec<(String, MountKind)>>);
 
 /// One mount, as `sys/internal/ui/mounts` tells it.
 #[derive(Deserialize)]
@@ -42,8 +42,11 @@ pub(super) struct MountInfo {
 
 impl Mounts {
     pub(super) fn new(configured: &BTreeMap<String, MountKind>) -> Self {
-        let trimmed = configured.iter().map(|(path, kind)| (path.trim_matches('/').to_owned(), *kind)).collect();
-        Self(Mutex::new(trimmed))
+        let mut known = Vec::new();
+        for (path, kind) in configured {
+            put(&mut known, path.trim_matches('/'), *kind);
+        }
+        Self(Mutex::new(known))
     }
 
     /// The place of a name whose mount is known.
@@ -64,20 +67,28 @@ impl Mounts {
     /// Every mount that is known.
     pub(super) fn all(&self) -> Vec<(String, MountKind)> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().map(|(mount, kind)| (mount.clone(), *kind)).collect()
+        known.clone()
     }
 
     /// Remembers a mount. What belongs to the server itself, such as `sys`, is not one: `None`.
     pub(super) fn learn(&self, path: &str, info: &MountInfo) -> Option<(String, MountKind)> {
-        let mount = path.trim_matches('/').to_owned();
+        let mount = path.trim_matches('/');
         let kind = info.kind()?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(mount.clone(), kind);
-        Some((mount, kind))
+        put(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), mount, kind);
+        Some((mount.to_owned(), kind))
     }
 
     /// Forgets a mount that turned out to be another one.
     pub(super) fn forget(&self, mount: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(mount);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| known != mount);
+    }
+}
+
+/// In its place, or instead of what was said of it before.
+fn put(known: &mut Vec<(String, MountKind)>, mount: &str, kind: MountKind) {
+    match known.binary_search_by(|(other, _)| other.as_str().cmp(mount)) {
+        Ok(at) => known[at].1 = kind,
+        Err(at) => known.insert(at, (mount.to_owned(), kind)),
     }
 }
 

@@ -30,9 +30,8 @@ pub(super) const REFUSALS: &[Row] = &[
 ];
 
 /// The secret id in what was unwrapped.
-pub(super) fn secret_id(mut taken: Taken) -> Result<SecretValue> {
-    let found = taken.fields.remove("secret_id");
-    found.ok_or_else(|| {
+pub(super) fn secret_id(taken: Taken) -> Result<SecretValue> {
+    taken.field("secret_id").ok_or_else(|| {
         let message = "what was wrapped holds no secret id; wrap the answer of `auth/…/role/…/secret-id`";
         Error::new(ErrorKind::Unauthenticated, message)
     })

@@ -34,7 +34,14 @@ pub(super) struct Taken {
     /// The token of a login.
     pub(super) token: Option<SecretValue>,
     /// Its members.
-    pub(super) fields: Fields,
+    fields: Fields,
+}
+
+impl Taken {
+    /// The member of this name.
+    pub(super) fn field(self, name: &str) -> Option<SecretValue> {
+        self.fields.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
 }
 
 /// A credential that is handed over.
@@ -197,7 +204,7 @@ impl Opening {
         if envelope.data.is_some() {
             let members: BTreeMap<String, &RawValue> = envelope.data()?;
             for (name, raw) in members.into_iter().filter(|(_, raw)| raw.get().starts_with('"')) {
-                fields.insert(name, text(raw).map_err(|_| malformed())?);
+                fields.push((name, text(raw).map_err(|_| malformed())?));
             }
         }
         (self.pick)(Taken { token: auth.filter(|token| !token.is_empty()), fields })

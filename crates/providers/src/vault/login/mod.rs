@@ -15,7 +15,6 @@ mod kubernetes;
 mod token;
 mod userpass;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex as StdMutex};
 
 use ::http::{Response, StatusCode};
@@ -60,8 +59,8 @@ struct Form {
     fields: Vec<(&'static str, SecretValue)>,
 }
 
-/// Members of an answer that are text, by name.
-type Fields = BTreeMap<String, SecretValue>;
+/// Members of an answer that are text, each name once.
+type Fields = Vec<(String, SecretValue)>;
 
 /// The refusals of every method, by its name: the error table of logging in.
 #[cfg(test)]
