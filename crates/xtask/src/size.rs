@@ -13,9 +13,6 @@ use crate::workspace::{ARM64, Workspace, X86_64};
 
 /// The bar: the stripped extension, with every provider of the release.
 const BAR: u64 = 4 * 1024 * 1024;
-/// How large it is now that it has every provider, which is over the bar: the claim is open (`tests/claims.toml`). What
-/// grows beyond this fails at once; it is lowered with every saving, and goes when the bar is met.
-const SO_FAR: u64 = 4_198_000;
 /// The crate that only a listener with TLS needs.
 const HTTP2: &str = "h2";
 /// How many crates are named beside it.
@@ -121,17 +118,10 @@ fn check(workspace: &Workspace, target: &str) -> Outcome {
             folder.display()
         )));
     }
-    if size <= BAR {
-        Ok(())
-    } else if size <= SO_FAR {
-        println!(
-            "OPEN: the extension is {} bytes larger than its bar of {BAR}; it may not grow beyond {SO_FAR}",
-            size - BAR
-        );
-        Ok(())
-    } else {
-        Err(Failure::new(format!("the extension is {} bytes larger than the {SO_FAR} that it was", size - SO_FAR)))
+    if size > BAR {
+        return Err(Failure::new(format!("the extension is {} bytes larger than its bar of {BAR}", size - BAR)));
     }
+    Ok(())
 }
 
 /// Prints whose code is the largest part, and refuses what has no business there.
