@@ -5,19 +5,20 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt as _;
 use http::{Method, Request};
 use lockstep_api::{ApiParts, TABLE};
 use lockstep_auth::{
     Algorithm, ApiKeyHash, ApiKeySettings, ApiKeys, AwsAccounts, Callers, CertificateLogin, CertificateMatch,
     CertificateRule, IssuerSettings, JwtLogin, JwtSettings, KeySource,
 };
-use lockstep_core::{AwsCaller, Outcome, Peer};
+use lockstep_core::{AwsCaller, FrontDoor as _, Outcome, Peer};
 use lockstep_testkit::clock::START;
-use lockstep_testkit::{FakeTransport, OneTransport, Reply};
+use lockstep_testkit::{FakeTransport, Gate, OneTransport, Reply};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
 
-use crate::house::{House, TOKEN, bare, build, method_of, path_of, with};
+use crate::house::{House, TOKEN, bare, build, method_of, path_of, said, with};
 
 const ISSUER: &str = "https://token.example.com";
 const AUDIENCE: &str = "https://lockstep.example.com";
@@ -257,6 +258,28 @@ async fn a_login_that_cannot_be_judged_now_is_503_and_not_401() {
 
 /// The first request with a token waits for its issuer's keys; the next one with it is answered at once. Break: never ask
 /// `verify_at_once`.
+/// L8. Break: `_place` in `Api::login`.
+#[tokio::test]
+async fn l8_logins_that_wait_for_somebody_take_a_place_each_and_one_more_is_turned_away() {
+    let gate = Gate::new();
+    let world = World::new();
+    let keys = Reply::new(200, world.jwks()).behind(&gate);
+    let world = World { transport: FakeTransport::in_order([keys]), ..world };
+    let house = build(|parts| {
+        parts.limits.under_way = 1;
+        parts.callers = world.callers(parts, KeySource::Url("https://token.example.com/keys".into()));
+    });
+    let (here, token) = (peer(), world.token(|_| {}));
+    let mut waiting = Box::pin(house.api.call(&here, bearer(&token)));
+    assert!((&mut waiting).now_or_never().is_none());
+    let turned = Box::pin(house.send_from(&here, bearer(&token))).now_or_never().expect("it is told at once");
+    assert_eq!((turned.status, turned.header("retry-after")), (503, Some("1")));
+    assert_eq!(house.send(bare(Method::GET, "/health/live")).await.status, 200);
+    gate.open();
+    assert_eq!(said(waiting.await).status, 200);
+    assert_eq!(house.send_from(&here, bearer(&token)).await.status, 200);
+}
+
 #[tokio::test]
 async fn a_token_that_was_verified_is_known_again_without_waiting() {
     let mut world = World::new();

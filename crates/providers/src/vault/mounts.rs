@@ -123,4 +123,20 @@ mod tests {
         assert_eq!(find("team/x"), None);
         assert_eq!(find("kv"), None);
     }
+    /// Break: `push` instead of `insert` in `put`, or leave out its `Ok`.
+    #[test]
+    fn mounts_are_told_in_order_and_what_is_learned_last_counts() {
+        let mounts = Mounts::new(&BTreeMap::from([("b/".into(), MountKind::Kv1), ("/b".into(), MountKind::Dynamic)]));
+        let told = |kind: &str| MountInfo { path: String::new(), kind: kind.into(), options: None };
+        assert_eq!(mounts.all(), [("b".into(), MountKind::Kv1)]);
+        assert_eq!(mounts.learn("a/b/", &told("kv")), Some(("a/b".into(), MountKind::Kv1)));
+        assert_eq!(mounts.learn("c", &told("database")), Some(("c".into(), MountKind::Dynamic)));
+        assert_eq!(mounts.learn("b", &told("database")), Some(("b".into(), MountKind::Dynamic)));
+        assert_eq!(mounts.learn("sys/", &told("system")), None);
+        let (a, b, c) =
+            (("a/b".into(), MountKind::Kv1), ("b".into(), MountKind::Dynamic), ("c".into(), MountKind::Dynamic));
+        assert_eq!(mounts.all(), [a.clone(), b, c.clone()]);
+        mounts.forget("b");
+        assert_eq!(mounts.all(), [a, c]);
+    }
 }
