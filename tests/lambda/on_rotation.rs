@@ -197,7 +197,9 @@ fn subscribers_are_told_of_what_was_rotated_failed_or_is_overdue_and_whoever_is_
     let headers: Vec<_> = subscriber.seen().iter().map(|seen| seen.header("webhook-id").map(str::to_owned)).collect();
     assert!(headers[0].is_some() && headers[0] == headers[1], "{headers:?}");
     // Nobody answers at Slack's place: it is said in the log, and nothing fails.
-    assert_eq!(function.invoke(&event("RotationFailed")), json!(null));
+    let mut failed = event("RotationFailed");
+    failed["detail"]["errorMessage"] = json!("Error when executing lambda during createSecret step");
+    assert_eq!(function.invoke(&failed), json!(null));
     assert!(sent("/people/canary-of-the-address")[0]["text"].as_str().unwrap().contains("*Rotation failed*"));
     let scheduled = json!({ "id": "s", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {} });
     assert_eq!(function.invoke(&scheduled), json!(null));

@@ -333,7 +333,7 @@ impl Api {
 
     async fn login(&self, peer: &Peer, head: &Head<'_>, id: &RequestId) -> Result<Principal, Refusal> {
         // Who has to be asked about callers is asked about so many at once.
-        let _place = self.crowd.place(true).ok_or(Refusal::Overloaded)?;
+        let _place = self.crowd.login().ok_or(Refusal::Overloaded)?;
         let call = Call::new(self.clock.clone(), self.spawn.clone(), id.clone(), self.limits.request_time);
         let told = self.callers.identify(&call, head.shown(peer), peer, || self.now()).await;
         told.map_err(|refused| self.not_let_in(refused))

@@ -25,6 +25,8 @@ pub(crate) struct Crowd {
     reports: Option<Quota>,
     /// Requests that are waited for, and how many may be; zero is no limit.
     under_way: AtomicUsize,
+    /// Logins that somebody is asked about, and as many may be: whoever is not known yet takes no place of those who are.
+    logins: AtomicUsize,
     most: usize,
 }
 
@@ -45,6 +47,7 @@ impl Crowd {
             caller: limits.caller.map(quota),
             reports: limits.reports.map(quota),
             under_way: AtomicUsize::new(0),
+            logins: AtomicUsize::new(0),
             most: limits.under_way,
         }
     }
@@ -77,8 +80,17 @@ impl Crowd {
 
     /// A place among the requests that are waited for, if there is one; `limited` says whether this one needs it.
     pub(crate) fn place(&self, limited: bool) -> Option<Place<'_>> {
-        let before = self.under_way.fetch_add(1, Ordering::Relaxed);
-        let place = Place(&self.under_way);
+        self.among(&self.under_way, limited)
+    }
+
+    /// A place among the logins that are waited for, if there is one.
+    pub(crate) fn login(&self) -> Option<Place<'_>> {
+        self.among(&self.logins, true)
+    }
+
+    fn among<'a>(&self, all: &'a AtomicUsize, limited: bool) -> Option<Place<'a>> {
+        let before = all.fetch_add(1, Ordering::Relaxed);
+        let place = Place(all);
         (!limited || self.most == 0 || before < self.most).then_some(place)
     }
 }

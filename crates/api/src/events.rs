@@ -4,7 +4,6 @@
 //! counted against other callers for whoever only says that it is one. A delivery is acknowledged once its Changes are in
 //! the journal: when that fails, its sender is told to send it again.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -85,8 +84,8 @@ async fn append(
     exchange: &Exchange<'_>,
     decoded: &Decoded,
 ) -> Result<(), Refusal> {
-    for ignored in &decoded.ignored {
-        api.count_event(&source.name, ignored.reason.as_str(), 1);
+    for (reason, count) in decoded.reasons() {
+        api.count_event(&source.name, reason, count);
     }
     if decoded.changes.is_empty() {
         // Nothing of it could be read: whoever sends it should look, and not be told that all is well.
@@ -141,17 +140,13 @@ fn not_genuine(refusal: lockstep_events::verify::Refusal) -> Refusal {
 
 /// What became of a delivery. Which secrets are known here, it does not say.
 fn written(decoded: &Decoded) -> Bytes {
-    let mut reasons = BTreeMap::<&str, u64>::new();
-    for ignored in &decoded.ignored {
-        *reasons.entry(ignored.reason.as_str()).or_default() += 1;
-    }
     let mut json = Json::with_capacity(64);
     json.open();
     json.key("changes");
     json.number(decoded.changes.len() as u64);
     json.key("ignored");
     json.open();
-    for (reason, count) in reasons {
+    for (reason, count) in decoded.reasons() {
         json.key(reason);
         json.number(count);
     }

@@ -10,7 +10,6 @@
 
 mod overdue;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -175,10 +174,7 @@ impl Function {
     }
 
     fn count(&self, source: SourceKind, decoded: &Decoded) {
-        let mut results = BTreeMap::<&'static str, u64>::new();
-        for ignored in &decoded.ignored {
-            *results.entry(ignored.reason.as_str()).or_default() += 1;
-        }
+        let mut results = decoded.reasons();
         let changes = decoded.changes.len() as u64;
         if changes > 0 {
             results.insert("changed", changes);
@@ -213,8 +209,8 @@ fn writable(journal: Option<&Written>) -> lockstep_core::Result<&Written> {
 fn answer(source: SourceKind, decoded: &Decoded) -> Result<Box<RawValue>, Failed> {
     // Of a single notification, and of an item that has no name, nothing can be named: the whole is sent again.
     let unnamed = |ignored: &&Ignored| source != SourceKind::Sqs || ignored.item.is_none();
-    let unreadable = decoded.ignored.iter().filter(|ignored| ignored.reason.is_unreadable());
-    if let Some(ignored) = unreadable.into_iter().find(unnamed) {
+    let mut unreadable = decoded.ignored.iter().filter(|ignored| ignored.reason.is_unreadable());
+    if let Some(ignored) = unreadable.find(unnamed) {
         return Err(Failed::Unreadable(ignored.reason.as_str()));
     }
     let told = if source == SourceKind::Sqs {

@@ -122,6 +122,8 @@ fn detail<'v>(event: &Event<'v>, gathered: &mut Gathered<'_>) -> Option<&'v Valu
     let reason = match detail {
         None => Reason::Malformed,
         Some(detail) if text(detail, "/eventSource") != Some("secretsmanager.amazonaws.com") => Reason::UnknownShape,
+        // A rotation that failed says here why it did.
+        Some(detail) if text(detail, "/eventName") == Some("RotationFailed") => return Some(detail),
         Some(detail) if has(detail, "/errorCode") || has(detail, "/errorMessage") => Reason::FailedCall,
         Some(detail) => return Some(detail),
     };

@@ -1,5 +1,6 @@
 //! [`Decoded`]: what a delivery means, and what was left out of it and why.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use lockstep_core::Change;
@@ -31,6 +32,15 @@ pub struct Ignored {
 }
 
 impl Decoded {
+    /// How many records mean no Change, by the word of each reason.
+    pub fn reasons(&self) -> BTreeMap<&'static str, u64> {
+        let mut reasons = BTreeMap::new();
+        for ignored in &self.ignored {
+            *reasons.entry(ignored.reason.as_str()).or_default() += 1;
+        }
+        reasons
+    }
+
     /// The items of a batch that could not be read, each once. On Lambda they are the `batchItemFailures`: the queue hands
     /// them out again, and at last moves them to its dead-letter queue. What was read and left out is not among them.
     ///

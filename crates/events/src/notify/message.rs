@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use bytes::Bytes;
 use lockstep_core::{Change, ChangedName, UnixMillis, hex};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -13,8 +14,8 @@ const MAX_NAMED: usize = 20;
 
 pub(super) struct Message {
     id: String,
-    json: String,
-    slack: String,
+    json: Bytes,
+    slack: Bytes,
 }
 
 impl Message {
@@ -35,8 +36,8 @@ impl Message {
         });
         Self {
             id: format!("lockstep_{}", hex::text(&digest.finalize()[..16])),
-            json: json.to_string(),
-            slack: json!({ "text": text(occasion, named, others.len()) }).to_string(),
+            json: json.to_string().into(),
+            slack: json!({ "text": text(occasion, named, others.len()) }).to_string().into(),
         }
     }
 
@@ -45,11 +46,11 @@ impl Message {
         &self.id
     }
 
-    pub(super) fn json(&self) -> String {
+    pub(super) fn json(&self) -> Bytes {
         self.json.clone()
     }
 
-    pub(super) fn slack(&self) -> String {
+    pub(super) fn slack(&self) -> Bytes {
         self.slack.clone()
     }
 }

@@ -1,7 +1,7 @@
 //! Who is told of rotations: a [`Subscriber`] gets a message by HTTP, signed as Standard Webhooks has it or in Slack's form.
 //!
-//! A message names secrets and versions and never holds a value. It is sent at least once, and each time with the same id,
-//! by which who gets it knows it again. Telling is a courtesy: it fails nothing, and its failure is said in the log.
+//! A message names secrets and versions and never holds a value. It is tried a few times, each time with the same id, by
+//! which who gets it knows it again. Telling is a courtesy: it fails nothing, and its failure is said in the log.
 
 mod message;
 
@@ -174,7 +174,7 @@ impl Subscribers {
             Form::Signed(_) => message.json(),
             Form::Slack => message.slack(),
         };
-        let mut request = Request::new(Bytes::from(body));
+        let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = to.target.clone();
         let now = self.clock.wall();

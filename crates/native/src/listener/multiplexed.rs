@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ const CONNECTION_WINDOW: u32 = 1 << 20;
 struct Streams<D> {
     session: Session<D>,
     open: AtomicUsize,
+    /// Of those, the requests that are whole: their callers wait for us, and not we for them.
+    whole: AtomicUsize,
     body_timeout: Duration,
     answer_timeout: Duration,
 }
@@ -50,6 +52,7 @@ where
     let streams = Arc::new(Streams {
         session,
         open: AtomicUsize::new(0),
+        whole: AtomicUsize::new(0),
         body_timeout: settings.body_timeout,
         answer_timeout: settings.answer_timeout,
     });
@@ -63,13 +66,52 @@ where
     to_its_end(&watch, connection, http2::Connection::graceful_shutdown).await;
 }
 
-/// A request that is being answered.
-struct Open<D>(Arc<Streams<D>>);
+/// A request that has begun.
+struct Open<D> {
+    streams: Arc<Streams<D>>,
+    is_whole: AtomicBool,
+}
+
+impl<D> Open<D> {
+    fn new(streams: &Arc<Streams<D>>, is_whole: bool) -> Self {
+        streams.open.fetch_add(1, Ordering::AcqRel);
+        let open = Self { streams: Arc::clone(streams), is_whole: AtomicBool::new(false) };
+        if is_whole {
+            open.whole();
+        } else {
+            streams.turn();
+        }
+        open
+    }
+
+    /// All of it has come.
+    fn whole(&self) {
+        if !self.is_whole.swap(true, Ordering::AcqRel) {
+            self.streams.whole.fetch_add(1, Ordering::AcqRel);
+        }
+        self.streams.turn();
+    }
+}
 
 impl<D> Drop for Open<D> {
     fn drop(&mut self) {
-        let left = self.0.open.fetch_sub(1, Ordering::AcqRel) - 1;
-        self.0.session.watch.turn(if left == 0 { Phase::Idle } else { Phase::Answer });
+        if *self.is_whole.get_mut() {
+            self.streams.whole.fetch_sub(1, Ordering::AcqRel);
+        }
+        self.streams.open.fetch_sub(1, Ordering::AcqRel);
+        self.streams.turn();
+    }
+}
+
+impl<D> Streams<D> {
+    /// What the sweeper sees: the connection works while one of its requests is whole.
+    fn turn(&self) {
+        let count = |all: &AtomicUsize| all.load(Ordering::Acquire);
+        self.session.watch.turn(match (count(&self.open), count(&self.whole)) {
+            (0, _) => Phase::Idle,
+            (_, 0) => Phase::Body,
+            _ => Phase::Answer,
+        });
     }
 }
 
@@ -77,9 +119,7 @@ impl<D: FrontDoor> Streams<D> {
     fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Reply {
         let (mut head, body) = request.into_parts();
         in_origin_form(&mut head);
-        self.open.fetch_add(1, Ordering::AcqRel);
-        self.session.watch.turn(Phase::Answer);
-        let open = Open(Arc::clone(self));
+        let open = Open::new(self, body.is_end_stream());
         match catch_unwind(AssertUnwindSafe(|| self.session.door.at_once(&self.session.peer, &head))) {
             Ok(Some(answer)) => Either::Left(std::future::ready(Ok(self.close(answer)))),
             Ok(None) => Either::Right(Box::pin(open.wait(head, body))),
@@ -96,7 +136,7 @@ impl<D: FrontDoor> Streams<D> {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the limits of a request in HTTP/2 are timers of tokio's")]
-    async fn answer(&self, head: Parts, body: Incoming) -> Response<Bytes> {
+    async fn answer(&self, open: &Open<D>, head: Parts, body: Incoming) -> Response<Bytes> {
         let too_late = || refusal(StatusCode::REQUEST_TIMEOUT, "timeout");
         let body = if body.is_end_stream() {
             Bytes::new()
@@ -107,6 +147,7 @@ impl<D: FrontDoor> Streams<D> {
                 Err(_) => return too_late(),
             }
         };
+        open.whole();
         let work = self.session.door.call(&self.session.peer, Request::from_parts(head, body));
         let unavailable = || refusal(StatusCode::SERVICE_UNAVAILABLE, "timeout");
         tokio::time::timeout(self.answer_timeout, work).await.unwrap_or_else(|_| unavailable())
@@ -115,12 +156,12 @@ impl<D: FrontDoor> Streams<D> {
 
 impl<D: FrontDoor> Open<D> {
     async fn wait(self, head: Parts, body: Incoming) -> Answered {
-        let mut work = pin!(self.0.answer(head, body));
+        let mut work = pin!(self.streams.answer(&self, head, body));
         let answer = std::future::poll_fn(|cx| {
             catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))).unwrap_or_else(|_| Poll::Ready(panicked()))
         })
         .await;
-        Ok(self.0.close(answer))
+        Ok(self.streams.close(answer))
     }
 }
 

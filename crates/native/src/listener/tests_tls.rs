@@ -383,6 +383,55 @@ async fn l8_over_the_cap_a_caller_is_told_so_and_its_connection_ends() {
     served.end();
 }
 
+/// A body that never ends, or none.
+struct Unended(bool);
+
+impl hyper::body::Body for Unended {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+        if self.0 { std::task::Poll::Pending } else { std::task::Poll::Ready(None) }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        !self.0
+    }
+}
+
+/// Nothing is limited by time here. Break: enter `Answer` in `Streams::turn` before a request is whole.
+#[tokio::test]
+async fn l8_a_connection_whose_bodies_never_end_makes_room_for_the_next_one() {
+    let long = Duration::from_hours(1);
+    let settings = ListenerSettings {
+        max_connections: 1,
+        header_timeout: long,
+        body_timeout: long,
+        idle_timeout: long,
+        ..ListenerSettings::default()
+    };
+    let served = Served::new(settings);
+    let io = TokioIo::new(served.connect(b"h2", None).await.unwrap());
+    let (mut slow, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    spawn(connection);
+    let asked = |path: &str, unended| {
+        let method = if unended { Method::POST } else { Method::GET };
+        Request::builder().method(method).uri(format!("https://localhost{path}")).body(Unended(unended)).unwrap()
+    };
+    let _held = slow.send_request(asked("/body", true));
+    // What came after it was answered, so it was seen.
+    assert_eq!(text(slow.send_request(asked("/", false)).await).await.2, "ok");
+    let mut next = served.http2().await;
+    assert_eq!(text(next.send_request(get("/")).await).await.0, StatusCode::OK);
+    while !slow.is_closed() {
+        tokio::task::yield_now().await;
+    }
+    served.end();
+}
+
 #[test]
 fn files_that_can_not_be_used_say_which_and_quote_nothing() {
     let authority = Authority::new();

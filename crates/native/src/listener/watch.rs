@@ -159,8 +159,9 @@ impl Seen {
     /// Whether its client keeps us waiting.
     fn keeps_waiting(&self) -> bool {
         let state = self.watch.state.load(Ordering::Relaxed);
-        // An answer is written at once, if its client reads it.
-        let waits_for_us = is_in(state, Phase::Answer) || is_in(state, Phase::Write) && self.ticks == 0;
+        // An answer is written at once, if its client reads it: this one has not been seen twice yet.
+        let is_fresh = state != self.state || self.ticks == 0;
+        let waits_for_us = is_in(state, Phase::Answer) || is_in(state, Phase::Write) && is_fresh;
         self.watch.stays() && !waits_for_us
     }
 }
@@ -378,7 +379,7 @@ mod tests {
         }
     }
 
-    /// Break: `waits_for_us` in `keeps_waiting`, `stays`, or the look at `last` in `make_room`.
+    /// Break: `waits_for_us` or `is_fresh` in `keeps_waiting`, `stays`, or the look at `last` in `make_room`.
     #[test]
     fn l8_room_is_made_by_who_has_kept_us_waiting_the_longest() {
         let (patience, mut crowd) = (Patience::new(&settings()), Crowd::default());
@@ -395,8 +396,14 @@ mod tests {
         for at in [3, 4, 5, 2] {
             assert!(crowd.make_room() && ended(at), "{at}");
         }
-        // An answer that nobody reads is waited for too.
+        // An answer that nobody reads is waited for too, however long its connection was silent before.
         assert!(crowd.staying() == 2 && !crowd.make_room());
+        watches[1].turn(Phase::Idle);
+        for _ in 0..3 {
+            crowd.sweep(&patience, false);
+        }
+        watches[1].turn(Phase::Write);
+        assert!(!crowd.make_room());
         for _ in 0..2 {
             crowd.sweep(&patience, false);
         }

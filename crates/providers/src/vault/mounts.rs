@@ -123,6 +123,7 @@ mod tests {
         assert_eq!(find("team/x"), None);
         assert_eq!(find("kv"), None);
     }
+
     /// Break: `push` instead of `insert` in `put`, or leave out its `Ok`.
     #[test]
     fn mounts_are_told_in_order_and_what_is_learned_last_counts() {

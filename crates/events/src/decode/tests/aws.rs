@@ -227,6 +227,11 @@ fn what_the_service_does_by_itself_is_a_change_only_when_it_is_done() {
     ] {
         assert_eq!(means(&service_event(name, of.clone())), [expected], "{name}");
     }
+    // What failed carries its error, and is told on by name.
+    let failed =
+        with(&service_event("RotationFailed", of), "/detail/errorMessage", json!("Error when executing lambda"));
+    let found = decoded(SourceKind::EventBridge, &failed);
+    assert_eq!((reasons(&found), found.failed.len()), (vec![Reason::RotationFailed], 1), "{found:?}");
 }
 
 /// Break: any row of `changed` or `policy_action`.
