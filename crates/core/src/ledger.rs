@@ -7,7 +7,6 @@
 mod tally;
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,6 +21,8 @@ use crate::{
 const MAX_FOLDED: usize = 4096;
 /// How many of one entry: they are looked through one by one.
 const MAX_FOLDED_PER_ENTRY: usize = 64;
+/// How many of one principal: what it chooses to ask for keeps nobody else's records from being kept.
+const MAX_FOLDED_PER_PRINCIPAL: usize = MAX_FOLDED / 8;
 
 /// Turns accesses into audit records.
 pub(crate) struct Ledger {
@@ -111,12 +112,12 @@ impl Ledger {
             known.last = record;
             return;
         }
-        if open.is_full() {
+        if open.is_full_for(&record.principal) {
             drop(open);
             self.flush();
             open = self.open();
             // The sink took nothing of it, and more is not kept.
-            if open.is_full() {
+            if open.is_full_for(&record.principal) {
                 drop(open);
                 if self.sink.write(&record).is_err() {
                     self.lost.fetch_add(record.count, Ordering::Relaxed);
@@ -195,19 +196,13 @@ impl Ledger {
     /// What the sink does not take waits for it, counted.
     fn keep(&self, alike: Refusal, record: AuditRecord) {
         let mut open = self.open();
-        let is_full = open.is_full();
-        match open.refusals.entry(alike) {
-            Entry::Occupied(mut known) => {
-                let known = known.get_mut();
-                known.count += record.count;
-                known.last = record;
-            }
-            Entry::Vacant(_) if is_full => {
-                self.lost.fetch_add(record.count, Ordering::Relaxed);
-            }
-            Entry::Vacant(place) => {
-                place.insert(Folded { count: record.count, last: record });
-            }
+        if let Some(known) = open.refusals.get_mut(&alike) {
+            known.count += record.count;
+            known.last = record;
+        } else if open.is_full_for(&record.principal) {
+            self.lost.fetch_add(record.count, Ordering::Relaxed);
+        } else {
+            open.refusals.insert(alike, Folded { count: record.count, last: record });
         }
     }
 
@@ -271,6 +266,13 @@ impl Refusal {
 impl Open {
     fn is_full(&self) -> bool {
         self.rows + self.refusals.len() + self.unwritten.len() >= MAX_FOLDED
+    }
+
+    /// Whether no row more of this principal is kept. They are counted one by one: only a new row asks.
+    fn is_full_for(&self, principal: &Arc<str>) -> bool {
+        let refused = self.refusals.keys().map(|refusal| &refusal.principal);
+        let of_it = refused.chain(self.unwritten.iter().map(|record| &record.principal)).filter(|of| *of == principal);
+        self.is_full() || of_it.count() >= MAX_FOLDED_PER_PRINCIPAL
     }
 
     fn is_empty(&self) -> bool {

@@ -272,7 +272,7 @@ impl Stream {
         let is_new = last.is_none() || torn > 0;
         Begin {
             line_break: self.unended,
-            start: is_new.then_some(ChainPlace { previous: last, torn, offset: None }),
+            start: is_new.then_some(ChainPlace { previous: last, torn, ..ChainPlace::default() }),
             continued: false,
         }
     }

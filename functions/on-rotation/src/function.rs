@@ -13,6 +13,7 @@ mod overdue;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join;
 use http::HeaderMap;
 use lockstep_api::{MetricLines, PrometheusMetrics};
 use lockstep_config::settings::Journal as Written;
@@ -129,10 +130,12 @@ impl Function {
         answer(source, &decoded)
     }
 
-    /// Tells who wants to know. Whoever could not be told keeps nothing from being done.
+    /// Tells who wants to know, of both at once. Whoever could not be told keeps nothing from being done.
     async fn tell(&self, decoded: &Decoded, deadline: UnixMillis) {
-        self.subscribers.tell(Occasion::Rotated, &decoded.changes, self.time(deadline, TELL_TIME)).await;
-        self.subscribers.tell(Occasion::Failed, &decoded.failed, self.time(deadline, TELL_TIME)).await;
+        let time = self.time(deadline, TELL_TIME);
+        let rotated = self.subscribers.tell(Occasion::Rotated, &decoded.changes, time);
+        let failed = self.subscribers.tell(Occasion::Failed, &decoded.failed, time);
+        join(rotated, failed).await;
     }
 
     async fn append(&self, source: SourceKind, decoded: &Decoded, invocation: &Invocation) -> Result<(), Failed> {

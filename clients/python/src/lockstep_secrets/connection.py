@@ -81,6 +81,11 @@ def left(end: float) -> float:
 
 def _looked_up(host: str, port: int, end: float) -> List[Address]:
     """The addresses of a host. The system's own look-up knows no end, so it is another thread that waits for it."""
+    try:
+        return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST))
+    except (OSError, UnicodeError):
+        # A name, for which somebody has to be asked.
+        pass
     found: queue.SimpleQueue[Union[List[Address], OSError]] = queue.SimpleQueue()
 
     def look_up() -> None:
@@ -91,7 +96,10 @@ def _looked_up(host: str, port: int, end: float) -> List[Address]:
         except UnicodeError:
             found.put(OSError("no host's name"))
 
-    threading.Thread(target=look_up, daemon=True).start()
+    try:
+        threading.Thread(target=look_up, daemon=True).start()
+    except RuntimeError:
+        raise OSError("no thread for the look-up of a host") from None
     try:
         addresses = found.get(timeout=left(end))
     except queue.Empty:
@@ -102,16 +110,16 @@ def _looked_up(host: str, port: int, end: float) -> List[Address]:
 
 
 def _reached(addresses: List[Address], end: float) -> socket.socket:
-    """A connection to the first address that takes one."""
+    """A connection to the first address that takes one. One that is silent leaves the others their share of the time."""
     failed = OSError("the host has no address")
-    for family, kind, protocol, _, address in addresses:
+    for at, (family, kind, protocol, _, address) in enumerate(addresses):
         try:
             sock = socket.socket(family, kind, protocol)
         except OSError as error:
             failed = error
             continue
         try:
-            sock.settimeout(left(end))
+            sock.settimeout(left(end) / (len(addresses) - at))
             sock.connect(address)
             return sock
         except OSError as error:

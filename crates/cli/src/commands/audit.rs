@@ -136,6 +136,10 @@ fn in_words(report: &ChainReport, files: &[PathBuf]) -> String {
     if let Some(hash) = &report.follows {
         let _ = writeln!(text, "it follows {hash}, which is not in these files");
     }
+    if report.elsewhere > 0 {
+        let elsewhere = report.elsewhere;
+        let _ = writeln!(text, "{elsewhere} times a writer names lines of its own that are not in these files");
+    }
     if report.unchained > 0 {
         let _ = writeln!(text, "{} lines before the first chain are not vouched for", report.unchained);
     }
@@ -159,6 +163,7 @@ fn in_json(report: &ChainReport, files: &[PathBuf]) -> Value {
         "torn_bytes": report.torn,
         "lost": report.lost,
         "follows": report.follows.as_ref().map(hash),
+        "elsewhere": report.elsewhere,
         "unchained_lines": report.unchained,
         "keyed": report.keyed,
         "broken": report.broken.as_ref().map(|broken| json!({

@@ -144,6 +144,8 @@ pub struct ChainPlace {
     pub torn: u64,
     /// Where its first line stands in its file.
     pub offset: Option<u64>,
+    /// It is another file than the one that the same writer wrote to before.
+    pub moved: bool,
 }
 
 /// A line that is made and not written yet.
@@ -188,6 +190,9 @@ pub(super) struct Note {
     pub(super) own_chain: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) own_seq: Option<u64>,
+    /// The file of that chain was moved away by others: it may be in no file that is at hand.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) own_moved: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) torn: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -238,6 +243,7 @@ impl Chain {
             process: Some(writer.process),
             own_chain: own.map(|own| own.id.clone()),
             own_seq: own.map(|own| own.next.saturating_sub(1)),
+            own_moved: own.is_some() && place.moved,
             torn: (place.torn > 0).then_some(place.torn),
             ..self.note(at, START, place.previous, place.offset)
         };
@@ -282,6 +288,11 @@ impl Chain {
         let _ = write!(text, ",\"hash\":\"{hash}\"}}");
         ChainLine { text, seq: self.next, hash }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Note {

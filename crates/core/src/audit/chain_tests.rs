@@ -50,20 +50,30 @@ impl File {
 
     /// As a process does that finds the file.
     fn start(&mut self) {
+        self.start_after(None, false);
+    }
+
+    fn start_after(&mut self, own: Option<&Chain>, moved: bool) {
         let tail = ChainTail::of(&self.text);
         if tail.unended {
             self.text.push(b'\n');
         }
         let offset = Some(self.text.len() as u64);
-        let place = ChainPlace { previous: tail.previous, torn: tail.torn, offset };
+        let place = ChainPlace { previous: tail.previous, torn: tail.torn, offset, moved };
         let writer = ChainWriter { version: "0.1.0".into(), host: "here".into(), process: 1 };
-        self.put(&self.chain.start(UnixMillis(1_767_225_600_000), &writer, &place, None));
+        self.put(&self.chain.start(UnixMillis(1_767_225_600_000), &writer, &place, own));
     }
 
     /// Another process goes on.
     fn restart(&mut self, id: u8) {
         self.chain = Chain::new([id; 8], self.chain.key());
         self.start();
+    }
+
+    /// A process goes on that has written this chain before.
+    fn again(&mut self, id: u8, own: &Chain, moved: bool) {
+        self.chain = Chain::new([id; 8], self.chain.key());
+        self.start_after(Some(own), moved);
     }
 
     fn records(mut self, count: usize) -> Self {
@@ -227,16 +237,63 @@ fn lines_that_are_cut_out_before_their_own_writer_goes_on_are_missed_by_it() {
         for (own, is_whole) in [(&mine, mine_is_whole), (&others, others_is_whole)] {
             let mut next = File { text: file.lines()[..kept].concat(), chain: Chain::new([9; 8], None) };
             let previous = ChainTail::of(&next.text).previous;
-            let place = ChainPlace { previous, torn: 0, offset: Some(next.text.len() as u64) };
-            next.put(&next.chain.start(UnixMillis(0), &writer, &place, Some(own)));
+            next.start_after(Some(own), false);
             let found = fault(&verify(&next.text));
             assert_eq!(found, (!is_whole).then_some((kept as u64 + 1, ChainFault::Dropped)), "{kept}");
             // Where what was before is in other files, it can't be known.
             let place = ChainPlace { previous, ..ChainPlace::default() };
             let mut alone = File { text: Vec::new(), chain: Chain::new([9; 8], None) };
             alone.put(&alone.chain.start(UnixMillis(0), &writer, &place, Some(own)));
-            assert_eq!(fault(&verify(&alone.text)), None);
+            let report = verify(&alone.text);
+            assert_eq!((fault(&report), report.elsewhere), (None, 1));
         }
+    }
+}
+
+/// Break: `own_moved` in `Chain::start` or in `has_own`, or the count of what is elsewhere.
+#[test]
+fn of_a_file_that_others_have_moved_away_it_is_said_that_nothing_is_known() {
+    let mine = File::new(None).records(2).chain;
+    for (moved, found) in [(true, (None, 1)), (false, (Some((2, ChainFault::Dropped)), 0))] {
+        let mut file = File { text: Vec::new(), chain: Chain::new([8; 8], None) };
+        file.start();
+        file.again(9, &mine, moved);
+        let report = verify(&file.text);
+        assert_eq!((fault(&report), report.elsewhere), found, "{moved}");
+    }
+    // What is there of it has to be all of it.
+    let mut cut = File { text: File::new(None).records(1).text, chain: Chain::new([7; 8], None) };
+    cut.again(9, &mine, true);
+    assert_eq!(fault(&verify(&cut.text)), Some((3, ChainFault::Dropped)));
+}
+
+/// A first line whose writer took it for unwritten comes once more, under another id.
+/// Break: forget a chain once it was named.
+#[test]
+fn a_chain_that_is_named_twice_is_there_twice() {
+    let mut file = File::new(None).records(2);
+    let mine = file.chain.clone();
+    file.restart(8);
+    file.again(9, &mine, false);
+    file.again(10, &mine, false);
+    assert_eq!(fault(&verify(&file.text)), None);
+}
+
+/// Break: the look for what was named in `end_chain`, or `has_forgotten` there.
+#[test]
+fn of_too_many_chains_those_are_forgotten_first_whose_writer_has_gone_on() {
+    for (named, found) in [(true, (Some((5005, ChainFault::Dropped)), 0)), (false, (None, 1))] {
+        let mut file = File::new(None).records(2);
+        let mut mine = file.chain.clone();
+        mine.take(&mine.record(&access("db").to_json()));
+        file.restart(8);
+        for _ in 0..5000 {
+            let before = file.chain.clone();
+            if named { file.again(9, &before, false) } else { file.restart(9) }
+        }
+        file.again(10, &mine, false);
+        let report = verify(&file.text);
+        assert_eq!((fault(&report), report.elsewhere), found, "{named}");
     }
 }
 

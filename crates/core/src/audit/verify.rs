@@ -95,6 +95,9 @@ pub struct ChainReport {
     pub end: Option<ChainEnd>,
     /// What the first line follows, which is not in these files.
     pub follows: Option<ChainHash>,
+    /// Chains whose writer had written another one before, which is not in these files: its file was moved away, or it ended
+    /// too many chains ago. Nothing is known of its end.
+    pub elsewhere: u64,
     /// Lines before the first chain that belong to none. Nothing is known of them.
     pub unchained: u64,
     /// Bytes that were cut off by the end of a process, as the next chain says.
@@ -117,12 +120,20 @@ pub struct ChainVerifier {
     /// Bytes of the line at hand that are not kept, since it is too long.
     skipped: u64,
     place: Place,
-    /// Chains that have ended, and their last lines. The oldest are forgotten.
-    ended: VecDeque<(Box<str>, u64)>,
+    /// Chains that have ended. Of too many the oldest are forgotten, first those whose writer has named them.
+    ended: VecDeque<Ended>,
     has_forgotten: bool,
     /// Lines that are none of a chain, and that the next chain may own up to.
     odd: Option<Odd>,
     gap: Option<Gap>,
+}
+
+/// A chain that has ended.
+struct Ended {
+    chain: Box<str>,
+    last: u64,
+    /// Its writer has begun another one since.
+    is_named: bool,
 }
 
 /// Where a line stands.
@@ -353,22 +364,24 @@ impl ChainVerifier {
     fn end_chain(&mut self) {
         let Some(end) = &self.report.end else { return };
         if self.ended.len() >= MAX_ENDED {
-            self.ended.pop_front();
-            self.has_forgotten = true;
+            let named = self.ended.iter().position(|ended| ended.is_named);
+            self.has_forgotten |= named.is_none();
+            self.ended.remove(named.unwrap_or(0));
         }
-        self.ended.push_back((end.chain.clone(), end.seq));
+        self.ended.push_back(Ended { chain: end.chain.clone(), last: end.seq, is_named: false });
     }
 
-    /// Whether the last line that the writer of a chain wrote before it was there. It can't be known where lines before
-    /// the first one are in other files.
+    /// Whether the last line that the writer of a chain wrote before it was there. It can't be known of what may be in
+    /// other files.
     fn has_own(&mut self, start: &Note) -> bool {
         let (Some(chain), Some(seq)) = (&start.own_chain, start.own_seq) else { return true };
-        // Its writer does not come back to it.
-        let at = self.ended.iter().rposition(|(ended, _)| ended == chain);
-        match at.and_then(|at| self.ended.remove(at)) {
-            Some((_, last)) => last >= seq,
-            None => self.has_forgotten || self.report.follows.is_some(),
+        if let Some(ended) = self.ended.iter_mut().rfind(|ended| ended.chain == *chain) {
+            ended.is_named = true;
+            return ended.last >= seq;
         }
+        let may_be_elsewhere = start.own_moved || self.has_forgotten || self.report.follows.is_some();
+        self.report.elsewhere += u64::from(may_be_elsewhere);
+        may_be_elsewhere
     }
 
     /// The first line of a file, of a chain that begins in another one.

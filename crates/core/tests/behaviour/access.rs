@@ -172,6 +172,29 @@ fn written(world: &World) -> Vec<(u64, String)> {
     records.into_iter().map(|record| (record.count, record.name.into())).collect()
 }
 
+/// C14. Break: `is_full_for` in `Ledger::keep`.
+#[tokio::test]
+async fn c14_what_one_principal_asks_for_keeps_nobody_elses_records_from_being_kept() {
+    let world = Build::over(&Versions::of(&[("db", 1)]).backend()).build();
+    let other = Principal { id: "other".into(), ..world.who.clone() };
+    world.records.1.store(true, std::sync::atomic::Ordering::SeqCst);
+    for round in 0..2 {
+        for number in 0..5000 {
+            assert_eq!(kind(&world.get(&format!("forbidden/{number}")).await), ErrorKind::Denied);
+        }
+        let denied = world.resolver.get(&world.call(), &other, &World::ask(&format!("forbidden/other/{round}"))).await;
+        assert_eq!(kind(&denied), ErrorKind::Denied);
+        // What the sink does not take waits, and counts as before.
+        world.resolver.flush_audit();
+    }
+    world.records.1.store(false, std::sync::atomic::Ordering::SeqCst);
+    world.resolver.flush_audit();
+    let records = std::mem::take(&mut *world.records.0.lock().unwrap());
+    let of = |who: &str| records.iter().filter(|record| &*record.principal == who).count();
+    assert_eq!((of("other"), of(&world.who.id)), (2, 512));
+    assert_eq!(world.resolver.lost_audit(), 10_000 - 512);
+}
+
 /// C14. Break: the look into `folded` in `Ledger::refused`, `network`, `record.count`, or the filter in `Ledger::flush`.
 #[tokio::test]
 async fn c14_repeated_refusals_are_written_at_once_and_then_as_an_exact_count() {

@@ -39,7 +39,7 @@ pub(super) fn delivered(body: &Value, headers: Option<&HeaderMap>, gathered: &mu
     let Some(records) = body.get("changes").and_then(Value::as_array) else {
         return gathered.ignore(Reason::UnknownShape);
     };
-    let delivery = headers.and_then(|headers| headers.get("webhook-id")?.to_str().ok());
+    let delivery = headers.and_then(|headers| headers.get("webhook-id")?.to_str().ok()).filter(|id| !id.is_empty());
     gathered.each(
         records,
         |_| None,
@@ -56,7 +56,7 @@ fn take(record: &Record, delivery: Option<&str>, gathered: &mut Gathered<'_>) {
         Some(at) => at,
         None => None,
     };
-    let own_id = record.id.as_deref().or(delivery).filter(|id| !id.is_empty());
+    let own_id = record.id.as_deref().filter(|id| !id.is_empty()).or(delivery);
     if own_id.is_none() && at.is_none() {
         // Sent once more, by whoever has recorded it, it would be another Change each time.
         return gathered.ignore(Reason::Unidentified);

@@ -47,6 +47,8 @@ pub(super) struct AuditFile {
     end: Option<u64>,
     /// The last line of the file that was written to before this one.
     left: Option<ChainHash>,
+    /// It was moved away, and no line is in this one yet.
+    moved: bool,
     /// Files could not be moved, and the log was told.
     stuck: bool,
 }
@@ -59,7 +61,8 @@ impl AuditFile {
         if !is_file {
             return Err("it is no regular file".to_owned());
         }
-        Ok(Self { path: path.to_owned(), rotation, file: Some(File::from(file)), end: None, left: None, stuck: false })
+        let file = Some(File::from(file));
+        Ok(Self { path: path.to_owned(), rotation, file, end: None, left: None, moved: false, stuck: false })
     }
 
     /// Takes the lock, and finds where the next line of this length goes. The lock is held until [`AuditFile::put`].
@@ -85,7 +88,7 @@ impl AuditFile {
         match &written {
             Ok(()) => {
                 self.end = Some(before + text.len() as u64);
-                self.left = None;
+                (self.left, self.moved) = (None, false);
             }
             // A full disk has taken a part. Where it can't be taken back, the next line finds it.
             Err(_) => {
@@ -127,6 +130,7 @@ impl AuditFile {
     fn leave(&mut self, file: &File) {
         let tail = file.metadata().and_then(|meta| tail_of(file, meta.len()));
         self.left = tail.ok().and_then(|tail| ChainTail::of(&tail).previous);
+        self.moved = true;
     }
 
     /// What has to stand before the next line.
@@ -145,7 +149,7 @@ impl AuditFile {
         let before = || self.left.or(last).or_else(|| self.last_rotated());
         let previous = if len == 0 { before() } else { tail.previous };
         let offset = Some(len + u64::from(tail.unended));
-        let start = Some(ChainPlace { previous, torn: tail.torn, offset });
+        let start = Some(ChainPlace { previous, torn: tail.torn, offset, moved: self.moved });
         Ok(Begin { line_break: tail.unended, start, continued: false })
     }
 

@@ -276,6 +276,29 @@ fn a_file_that_is_moved_or_removed_by_others_takes_no_later_line_with_it() {
     assert_eq!(audit.lost(), 1);
 }
 
+/// Break: `moved` in `AuditFile::leave`, `place` or `put`.
+#[test]
+fn a_file_that_is_moved_by_others_and_begun_by_another_process_is_whole_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let audit = open(&path, chained());
+    audit.write(&record("one")).unwrap();
+    let moved = folder.path().join("moved");
+    std::fs::rename(&path, &moved).unwrap();
+    let other = open(&path, chained());
+    other.write(&record("two")).unwrap();
+    audit.write(&record("three")).unwrap();
+    audit.write(&record("four")).unwrap();
+    other.write(&record("five")).unwrap();
+    let report = whole(&[&path]);
+    assert_eq!((report.records, report.elsewhere), (4, 1));
+    // What it has written into this one since has to be there.
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.split_inclusive('\n').take(2).collect::<String>()).unwrap();
+    audit.write(&record("six")).unwrap();
+    assert_eq!(verify(&[&path], Vec::new()).broken.map(|broken| broken.fault), Some(ChainFault::Dropped));
+}
+
 /// Break: `chain.as_ref()` in `Target::compose`.
 #[test]
 fn lines_that_are_cut_out_while_the_file_is_written_to_are_missed_by_who_wrote_them() {

@@ -155,7 +155,7 @@ impl<D: FrontDoor> Hall<D> {
         peer.crowded = staying >= max_connections;
         let watch = Arc::new(Watch::new());
         let place = Place { watch: Arc::clone(&watch), _count: self.open.enter() };
-        self.crowd.add(Arc::clone(&watch));
+        self.crowd.add(Arc::clone(&watch), peer.address.as_deref());
         self.ticks.beat(true);
         let (door, protocols, bodies) = (Arc::clone(&self.door), self.protocols.clone(), Arc::clone(&self.bodies));
         tokio::spawn(async move {

@@ -86,8 +86,8 @@ pub(super) async fn to_its_end<C: Future>(watch: &Watch, mut connection: Pin<&mu
 }
 
 /// What hyper waits for: an answer that is there, or the work that leads to one.
-pub(super) type Reply = Either<Ready<Answered>, Pin<Box<dyn Future<Output = Answered> + Send>>>;
-pub(super) type Answered = Result<Response<Full<Bytes>>, Infallible>;
+type Reply = Either<Ready<Answered>, Pin<Box<dyn Future<Output = Answered> + Send>>>;
+type Answered = Result<Response<Full<Bytes>>, Infallible>;
 
 impl<D: FrontDoor> Session<D> {
     fn respond(self: &Arc<Self>, request: Request<Incoming>) -> Reply {

@@ -4,12 +4,15 @@
 //! once per tick the sweeper compares the word with what it saw before. Ticks are counted, not time: a freeze of the
 //! whole process is one tick, and nobody's idle connection is closed in the instant of waking up.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use lockstep_core::network;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::ListenerSettings;
@@ -49,12 +52,17 @@ pub(super) enum Wish {
     End = 2,
 }
 
+/// No state of a connection.
+const NO_STATE: u64 = u64::MAX;
+
 /// Shared by a connection and the sweeper. Only the connection writes `state`.
 #[derive(Debug)]
 pub(super) struct Watch {
     /// Number of the request, times [`PHASES`], plus the phase.
     state: AtomicU64,
     wish: AtomicU8,
+    /// The state in which it is to make room; a connection that has got on meanwhile is left alone.
+    room: AtomicU64,
     /// The connection's task. It never changes, so it is kept once.
     waker: OnceLock<Waker>,
     /// A body was announced, and was not read to its end.
@@ -67,6 +75,7 @@ impl Watch {
         Self {
             state: AtomicU64::new(Phase::Open as u64),
             wish: AtomicU8::new(Wish::GoOn as u8),
+            room: AtomicU64::new(NO_STATE),
             waker: OnceLock::new(),
             unread: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -98,6 +107,11 @@ impl Watch {
         self.state.store((request + 1) * PHASES + phase as u64, Ordering::Relaxed);
     }
 
+    #[cfg(test)]
+    pub(super) fn state(&self) -> u64 {
+        self.state.load(Ordering::Relaxed)
+    }
+
     pub(super) fn is_in(&self, phase: Phase) -> bool {
         is_in(self.state.load(Ordering::Relaxed), phase)
     }
@@ -109,6 +123,7 @@ impl Watch {
 
     pub(super) fn wish(&self) -> Wish {
         match self.wish.load(Ordering::Acquire) {
+            _ if self.room.load(Ordering::Acquire) == self.state.load(Ordering::Relaxed) => Wish::End,
             0 => Wish::GoOn,
             1 => Wish::Finish,
             _ => Wish::End,
@@ -122,6 +137,16 @@ impl Watch {
 
     pub(super) fn ask(&self, wish: Wish) {
         self.wish.fetch_max(wish as u8, Ordering::AcqRel);
+        self.wake();
+    }
+
+    /// Asks it to end if it is still in this state when it comes to it.
+    fn ask_for_room(&self, state: u64) {
+        self.room.store(state, Ordering::Release);
+        self.wake();
+    }
+
+    fn wake(&self) {
         if let Some(waker) = self.waker.get() {
             waker.wake_by_ref();
         }
@@ -147,6 +172,8 @@ pub(super) struct Crowd {
 #[derive(Debug)]
 struct Seen {
     watch: Arc<Watch>,
+    /// Where its client is.
+    network: Box<str>,
     /// At the last sweep, and for how many it has not changed.
     state: u64,
     ticks: u32,
@@ -156,9 +183,9 @@ struct Seen {
 }
 
 impl Seen {
-    /// Whether its client keeps us waiting.
+    /// Whether its client keeps us waiting: `last` was just looked at.
     fn keeps_waiting(&self) -> bool {
-        let state = self.watch.state.load(Ordering::Relaxed);
+        let state = self.last;
         // An answer is written at once, if its client reads it: this one has not been seen twice yet.
         let is_fresh = state != self.state || self.ticks == 0;
         let waits_for_us = is_in(state, Phase::Answer) || is_in(state, Phase::Write) && is_fresh;
@@ -167,14 +194,16 @@ impl Seen {
 }
 
 impl Crowd {
-    pub(super) fn add(&mut self, watch: Arc<Watch>) {
+    /// A connection from this address; a Unix socket has none.
+    pub(super) fn add(&mut self, watch: Arc<Watch>, address: Option<&str>) {
         // Connections that came and went since the last tick must not pile up.
         if self.seen.len() == self.seen.capacity() {
             self.forget_ended();
         }
         self.noticed += 1;
         let last = watch.state.load(Ordering::Relaxed);
-        self.seen.push(Seen { watch, state: u64::MAX, ticks: 0, last, noticed: self.noticed });
+        let network = address.map(network).unwrap_or_default();
+        self.seen.push(Seen { watch, network, state: NO_STATE, ticks: 0, last, noticed: self.noticed });
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -206,8 +235,9 @@ impl Crowd {
         self.seen.iter().filter(|seen| seen.watch.stays()).count()
     }
 
-    /// Ends the connection whose client has kept us waiting the longest, and says whether there is one. Whoever waits for
-    /// us is left alone.
+    /// Ends a connection whose client keeps us waiting, and says whether there is one: of the network that has the most
+    /// connections, the one that has done so the longest. Whoever waits for us is left alone, and so is who has got on
+    /// before it came to it; then there is one connection more until the next one is let in.
     pub(super) fn make_room(&mut self) -> bool {
         for seen in &mut self.seen {
             let state = seen.watch.state.load(Ordering::Relaxed);
@@ -216,11 +246,17 @@ impl Crowd {
                 (seen.last, seen.noticed) = (state, self.noticed);
             }
         }
-        let longest = self.seen.iter().filter(|seen| seen.keeps_waiting()).min_by_key(|seen| seen.noticed);
-        if let Some(seen) = longest {
-            seen.watch.ask(Wish::End);
+        let mut staying: HashMap<Box<str>, usize> = HashMap::new();
+        for seen in self.seen.iter().filter(|seen| seen.watch.stays()) {
+            *staying.entry(seen.network.clone()).or_default() += 1;
         }
-        longest.is_some()
+        let share = |seen: &Seen| staying.get(&*seen.network).copied().unwrap_or(0);
+        let waiting = self.seen.iter().filter(|seen| seen.keeps_waiting());
+        let first = waiting.min_by_key(|seen| (Reverse(share(seen)), seen.noticed));
+        if let Some(seen) = first {
+            seen.watch.ask_for_room(seen.last);
+        }
+        first.is_some()
     }
 
     pub(super) fn ask(&self, wish: Wish) {
@@ -354,7 +390,7 @@ mod tests {
     fn sweeps(phase: Phase, crowded: bool) -> usize {
         let (watch, patience, mut crowd) = (Arc::new(Watch::new()), Patience::new(&settings()), Crowd::default());
         watch.enter(phase);
-        crowd.add(Arc::clone(&watch));
+        crowd.add(Arc::clone(&watch), None);
         (1..1000)
             .find(|_| {
                 crowd.sweep(&patience, crowded);
@@ -387,7 +423,7 @@ mod tests {
         let watches = phases.map(|phase| {
             let watch = Arc::new(Watch::new());
             watch.enter(phase);
-            crowd.add(Arc::clone(&watch));
+            crowd.add(Arc::clone(&watch), None);
             watch
         });
         let ended = |at: usize| watches[at].wish() == Wish::End;
@@ -411,11 +447,41 @@ mod tests {
         assert!(crowd.staying() == 1 && !crowd.make_room());
     }
 
+    /// Break: `share` in `make_room`.
+    #[test]
+    fn l8_room_is_made_by_the_network_that_has_the_most_connections() {
+        let mut crowd = Crowd::default();
+        let addresses = ["192.0.2.1:1", "192.0.2.2:1", "192.0.2.2:2", "192.0.2.2:3"];
+        let watches = addresses.map(|address| {
+            let watch = Arc::new(Watch::new());
+            watch.enter(Phase::Idle);
+            crowd.add(Arc::clone(&watch), Some(address));
+            watch
+        });
+        // The first one has kept us waiting the longest, and is alone.
+        for at in [1, 2, 0, 3] {
+            assert!(crowd.make_room());
+            assert_eq!(watches[at].wish(), Wish::End, "{at}");
+        }
+        assert!(!crowd.make_room());
+    }
+
+    /// Break: the comparison with `room` in `wish`.
+    #[test]
+    fn l8_a_request_that_came_before_its_connection_made_room_is_answered() {
+        let (watch, mut crowd) = (Arc::new(Watch::new()), Crowd::default());
+        watch.enter(Phase::Idle);
+        crowd.add(Arc::clone(&watch), None);
+        assert!(crowd.make_room() && crowd.staying() == 0);
+        watch.turn(Phase::Head);
+        assert_eq!((watch.wish(), crowd.staying()), (Wish::GoOn, 1));
+    }
+
     /// Break: compare phases without the number of the request.
     #[test]
     fn a_connection_that_gets_on_is_never_closed_and_an_ended_one_is_forgotten() {
         let (watch, patience, mut crowd) = (Arc::new(Watch::new()), Patience::new(&settings()), Crowd::default());
-        crowd.add(Arc::clone(&watch));
+        crowd.add(Arc::clone(&watch), None);
         for _ in 0..100 {
             crowd.sweep(&patience, true);
             watch.enter(Phase::Answer);

@@ -1,7 +1,11 @@
 //! Rotations that are overdue: a schedule of EventBridge invokes the function, and every provider is asked for its list.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
 use lockstep_core::{
-    Alias, Change, ChangeKind, ChangedName, ErrorKind, Filter, Metadata, Page, Principal, Source, UnixMillis, hex,
+    Alias, Change, ChangeKind, ChangedName, Error, ErrorKind, Filter, Metadata, Page, Principal, Source, UnixMillis,
+    hex,
 };
 use lockstep_events::notify::Occasion;
 use lockstep_host::lambda::Invocation;
@@ -11,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Function, TELL_TIME};
 
 /// The longest that the lists may take.
-const LIST_TIME: std::time::Duration = std::time::Duration::from_mins(1);
+const LIST_TIME: Duration = Duration::from_mins(1);
 /// The most pages of one provider's list.
 const MAX_PAGES: usize = 1000;
 
@@ -22,10 +26,12 @@ struct Scheduled<'a> {
     kind: &'a str,
 }
 
-/// Whether a schedule has invoked the function: an event whose source nobody else can give to it.
+/// Whether a schedule has invoked the function, a rule of EventBridge or EventBridge Scheduler: an event whose source
+/// nobody else can give to it.
 pub(super) fn is_due(event: &[u8]) -> bool {
-    serde_json::from_slice(event)
-        .is_ok_and(|Scheduled { source, kind }| source == "aws.events" && kind == "Scheduled Event")
+    serde_json::from_slice(event).is_ok_and(|Scheduled { source, kind }| {
+        matches!(source, "aws.events" | "aws.scheduler") && kind == "Scheduled Event"
+    })
 }
 
 impl Function {
@@ -35,29 +41,45 @@ impl Function {
             tracing::warn!("a schedule asks for overdue rotations, and nobody wants to know: see `[notify]`");
             return;
         }
+        // What is found has to be told too.
+        let left = self.time(invocation.deadline, LIST_TIME + TELL_TIME);
+        let time = left.saturating_sub(TELL_TIME).max(left / 2);
         let mut overdue = Vec::new();
-        for alias in &self.providers {
-            match self.overdue_of(alias, invocation).await {
-                Ok(mut found) => overdue.append(&mut found),
-                Err(error) if error.kind() == ErrorKind::Unsupported => {}
-                Err(error) => tracing::error!(%alias, %error, "overdue rotations could not be looked for"),
+        let found = join_all(self.providers.iter().map(|alias| self.overdue_of(alias, invocation, time)));
+        for (alias, (mut found, ended)) in self.providers.iter().zip(found.await) {
+            overdue.append(&mut found);
+            match ended {
+                Err(error) if error.kind() != ErrorKind::Unsupported => {
+                    tracing::error!(%alias, %error, "overdue rotations could not all be looked for");
+                }
+                _ => {}
             }
         }
         tracing::info!(overdue = overdue.len(), "overdue rotations were looked for");
         self.subscribers.tell(Occasion::Overdue, &overdue, self.time(invocation.deadline, TELL_TIME)).await;
     }
 
-    async fn overdue_of(&self, alias: &Alias, invocation: &Invocation) -> lockstep_core::Result<Vec<Change>> {
-        let call = self.host.call(&invocation.id, self.time(invocation.deadline, LIST_TIME));
+    /// What is overdue on the pages of a provider's list, up to the one that fails.
+    async fn overdue_of(
+        &self,
+        alias: &Alias,
+        invocation: &Invocation,
+        time: Duration,
+    ) -> (Vec<Change>, lockstep_core::Result<()>) {
+        let call = self.host.call(&invocation.id, time);
         let who = Principal::new("event:lambda");
         let (mut found, mut page) = (Vec::new(), Page::default());
         for _ in 0..MAX_PAGES {
-            let listed = self.resolver.list(&call, &who, Some(alias), "", &Filter::default(), page).await?;
+            let listed = match self.resolver.list(&call, &who, Some(alias), "", &Filter::default(), page).await {
+                Ok(listed) => listed,
+                Err(error) => return (found, Err(error)),
+            };
             found.extend(listed.items.iter().filter_map(|item| overdue(&item.metadata, self.host.clock.wall())));
-            let Some(token) = listed.next else { break };
+            let Some(token) = listed.next else { return (found, Ok(())) };
             page = Page { token: Some(token), ..Page::default() };
         }
-        Ok(found)
+        let message = format!("the list has more than {MAX_PAGES} pages; the rest was not looked at");
+        (found, Err(Error::new(ErrorKind::TooLarge, message)))
     }
 }
 
@@ -94,9 +116,12 @@ mod tests {
 
     #[test]
     fn only_a_schedule_of_eventbridge_asks_for_what_is_overdue() {
-        let scheduled =
-            br#"{"version":"0","id":"1","detail-type":"Scheduled Event","source":"aws.events","detail":{}}"#;
-        assert!(is_due(scheduled));
+        for source in ["aws.events", "aws.scheduler"] {
+            let event = format!(
+                r#"{{"version":"0","id":"1","detail-type":"Scheduled Event","source":"{source}","detail":{{}}}}"#
+            );
+            assert!(is_due(event.as_bytes()), "{source}");
+        }
         for other in
             [&br#"{"detail-type":"Scheduled Event","source":"mine"}"#[..], br#"{"source":"aws.events"}"#, b"{}", b"x"]
         {

@@ -1,4 +1,4 @@
-//! Listening with TLS, and in HTTP/2 where the caller speaks it. A program without this has no HTTP/2 in it: 400 KB.
+//! Listening with TLS, and in HTTP/2 where the caller speaks it. A program without this has no HTTP/2 in it.
 
 use std::io;
 use std::pin::Pin;
