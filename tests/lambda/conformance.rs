@@ -29,7 +29,7 @@ fn holds(front: Front, differences: Differences<'_>) {
     let [id, secret] = world.env();
     let variables = [("AWS_REGION", "us-east-1"), id, secret, ("LOCKSTEP_CONFIG_CONTENT", &*config)];
     let function = Arc::new(Function::deploy(&emulator, &variables));
-    let gateway = Gateway::before(Arc::clone(&function), front);
+    let gateway = Gateway::before(&function, front);
     let url = format!("http://{}", gateway.address);
     let inputs = Inputs { outsider: Some(outsider), ..world.inputs(&url, &app) };
     let report = run(&Endpoint::new(inputs).unwrap(), differences);

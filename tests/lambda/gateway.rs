@@ -39,12 +39,15 @@ struct Request {
 
 impl Gateway {
     /// Listens, and lets this function answer.
-    pub(crate) fn before(function: Arc<Function>, front: Front) -> Self {
+    pub(crate) fn before(function: &Arc<Function>, front: Front) -> Self {
+        // The thread outlives the test, and must not keep the emulator.
+        let function = Arc::downgrade(function);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
+                let Some(function) = function.upgrade() else { return };
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
                 let Some(request) = Request::read(&mut stream) else { continue };
                 let is_head = request.method == "HEAD";

@@ -5,6 +5,7 @@
 
 mod claims;
 mod junit;
+mod left;
 mod mutants;
 mod report;
 mod rules;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::junit::{self, End};
+use super::left::Left;
 use super::report::{self, Tally};
 use super::{Session, claims as claim_file, rules as house};
 use crate::failure::{Doing as _, Failure, Outcome};
@@ -137,8 +138,10 @@ pub(super) fn tests(session: &mut Session) -> Outcome<Tally> {
     if session.deep {
         command.env("PROPTEST_CASES", "4096");
     }
+    let left = Left::watch()?;
     let ran = process::run(&mut command);
     drop(servers);
+    let left = left.none();
 
     // No report means that nothing ran: then nextest's own failure is the news.
     let Ok(text) = fs::read_to_string(&report) else {
@@ -154,6 +157,10 @@ pub(super) fn tests(session: &mut Session) -> Outcome<Tally> {
     if tally.failed == 0 {
         // It failed and yet no test did: a crash, or a leak.
         ran?;
+    }
+    if let Err(failure) = left {
+        println!("tests: {failure}");
+        return Ok(Tally { failed: tally.failed + 1, ..tally });
     }
     Ok(tally)
 }
