@@ -34,6 +34,7 @@ mod outage;
 mod outbound;
 mod policies;
 mod revoked;
+mod roles;
 mod rotation;
 mod simulation;
 mod systemd;

@@ -18,7 +18,6 @@ pub(crate) mod identity;
 mod json;
 mod region;
 mod role;
-mod role_sessions;
 mod session;
 mod shared;
 mod sign;
@@ -38,7 +37,6 @@ pub use self::dynamodb::{Cancellation, Cancelled, DynamoDb};
 #[cfg(feature = "aws-parameter-store")]
 pub use self::parameter_store::{ParameterStore, ParameterStoreSettings};
 pub use self::role::{ExternalId, Role};
-pub use self::role_sessions::RoleSessions;
 #[cfg(feature = "aws-secrets-manager")]
 pub use self::secrets_manager::{SecretsManager, SecretsManagerSettings};
 pub use self::session::{ServiceSettings, Session, SessionSettings};

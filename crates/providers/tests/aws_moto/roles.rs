@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use async_trait::async_trait;
 use lockstep_core::{Error, Result};
-use lockstep_providers::aws::{ExternalId, Role, RoleSessions};
+use lockstep_providers::aws::{ExternalId, Role};
 use lockstep_testkit::contract::run;
 
 use super::contract::{Cut, Parameters, Secrets};
@@ -121,20 +121,6 @@ async fn a_profile_with_a_role_reads_with_that_role() {
     aws.ports.env = TestEnv::of(&[("HOME", "/h"), ("AWS_PROFILE", "team")]);
     let secret = aws.secrets().get(&aws.call(), &name(&friendly), &Selector::Current).await.unwrap();
     assert_eq!(bytes(&secret), b"v");
-}
-
-/// O8, on a server: 21 roles with room for 20, and then the first again.
-#[tokio::test]
-async fn o8_more_roles_than_there_is_room_for_all_read() {
-    let aws = Aws::open(require!(servers::moto()));
-    let friendly = unique("o8");
-    aws.secret("CreateSecret", json!({"Name": friendly, "SecretString": "v"})).await;
-    let sessions = RoleSessions::new(aws.session(), RoleSessions::ROOM);
-    for number in (0..=RoleSessions::ROOM).chain([0]) {
-        let provider = secrets_of(sessions.session(&role(&format!("r{number}"))).unwrap());
-        let secret = provider.get(&aws.call(), &name(&friendly), &Selector::Current).await.unwrap();
-        assert_eq!(bytes(&secret), b"v");
-    }
 }
 
 /// One region does not answer: what is signed for it never arrives.
