@@ -24,6 +24,10 @@ use crate::tally::{Count, Tally};
 /// The pause after an accept that failed for want of file descriptors: until somebody closes one, it fails again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The longest that the end of the listener waits for connections that have asked for nothing yet. One whose handshake is
+/// under way may be taken for open by its client, and what is asked on it for answered.
+const GREETING: Duration = Duration::from_secs(1);
+
 impl Listener {
     /// Answers connections until `stop` is ready; then no new ones are accepted, and requests under way may go on for
     /// `drain_timeout`. Needs a tokio runtime with I/O and time.
@@ -172,7 +176,12 @@ impl<D: FrontDoor> Hall<D> {
     async fn drain(&self) {
         self.crowd.ask(Wish::Finish);
         let limit = self.protocols.settings.drain_timeout;
-        let left = tokio::time::timeout(limit, self.open.none()).await.is_err();
+        let greeting = GREETING.min(limit);
+        let mut left = tokio::time::timeout(greeting, self.open.none()).await.is_err();
+        if left {
+            self.crowd.end_silent();
+            left = tokio::time::timeout(limit.saturating_sub(greeting), self.open.none()).await.is_err();
+        }
         if left {
             tracing::warn!("requests were cut off at the end of the drain time");
             self.crowd.ask(Wish::End);

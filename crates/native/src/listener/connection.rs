@@ -42,12 +42,12 @@ pub(super) struct Session<D> {
     pub(super) bodies: Arc<Bodies>,
 }
 
-/// Waits for what comes before the first request; `None` when the sweeper, or the end of the listener, was sooner.
+/// Waits for what comes before the first request; `None` when the sweeper was sooner. The end of the listener waits too.
 pub(super) async fn unless_ended<T>(watch: &Watch, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     poll_fn(|cx| {
         watch.register(cx);
-        if watch.wish() == Wish::GoOn { work.as_mut().poll(cx).map(Some) } else { Poll::Ready(None) }
+        if watch.wish() == Wish::End { Poll::Ready(None) } else { work.as_mut().poll(cx).map(Some) }
     })
     .await
 }
@@ -63,24 +63,42 @@ where
     let session = Arc::new(session);
     let service = service_fn(move |request| session.respond(request));
     let connection = pin!(http.serve_connection(io, service));
-    to_its_end(&watch, connection, http1::Connection::graceful_shutdown).await;
+    to_its_end(&watch, connection, |connection| {
+        // hyper would close it at once, and what was asked on it already would find nobody.
+        let is_asked = !watch.is_in(Phase::Open);
+        if is_asked {
+            connection.graceful_shutdown();
+        }
+        is_asked
+    })
+    .await;
 }
 
-/// Polls a connection until it ends, or until it is wished away.
-pub(super) async fn to_its_end<C: Future>(watch: &Watch, mut connection: Pin<&mut C>, finish: impl Fn(Pin<&mut C>)) {
+/// Polls a connection until it ends, or until it is wished away. `finish` has it end after what is under way, and says
+/// whether it does.
+pub(super) async fn to_its_end<C: Future>(
+    watch: &Watch,
+    mut connection: Pin<&mut C>,
+    finish: impl Fn(Pin<&mut C>) -> bool,
+) {
     let mut finishing = false;
     poll_fn(|cx| {
         watch.register(cx);
-        match watch.wish() {
-            Wish::GoOn => {}
-            Wish::End => return Poll::Ready(()),
-            Wish::Finish if finishing => {}
-            Wish::Finish => {
-                finishing = true;
-                finish(connection.as_mut());
+        loop {
+            match watch.wish() {
+                Wish::End => return Poll::Ready(()),
+                Wish::Finish if !finishing => finishing = finish(connection.as_mut()),
+                Wish::Finish | Wish::GoOn => {}
             }
+            if connection.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            // What was read just now may be what `finish` has waited for.
+            if finishing || watch.wish() != Wish::Finish || !finish(connection.as_mut()) {
+                return Poll::Pending;
+            }
+            finishing = true;
         }
-        connection.as_mut().poll(cx).map(drop)
     })
     .await;
 }

@@ -75,7 +75,11 @@ where
         .initial_connection_window_size(CONNECTION_WINDOW);
     let service = service_fn(move |request| streams.respond(request));
     let connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-    to_its_end(&watch, connection, http2::Connection::graceful_shutdown).await;
+    to_its_end(&watch, connection, |connection| {
+        connection.graceful_shutdown();
+        true
+    })
+    .await;
 }
 
 /// A request that has begun, until its answer was taken or nobody waits for it.

@@ -103,12 +103,8 @@ impl Served {
         Self { address, authority, tls, door, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// A connection that speaks this protocol, with a certificate or without.
-    async fn connect(
-        &self,
-        protocol: &[u8],
-        with: Option<&Authority>,
-    ) -> std::io::Result<TlsStream<tokio::net::TcpStream>> {
+    /// Who speaks this protocol, with a certificate or without.
+    fn client(&self, protocol: &[u8], with: Option<&Authority>) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.root.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -125,8 +121,18 @@ impl Served {
             }
         };
         config.alpn_protocols = vec![protocol.to_vec()];
+        Arc::new(config)
+    }
+
+    /// A connection of such a client.
+    async fn connect(
+        &self,
+        protocol: &[u8],
+        with: Option<&Authority>,
+    ) -> std::io::Result<TlsStream<tokio::net::TcpStream>> {
         let stream = tokio::net::TcpStream::connect(self.address).await?;
-        TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
+        let connector = TlsConnector::from(self.client(protocol, with));
+        connector.connect(ServerName::try_from("localhost").unwrap(), stream).await
     }
 
     async fn http2(&self) -> http2::SendRequest<Full<Bytes>> {
@@ -361,6 +367,54 @@ async fn a_stop_lets_requests_under_way_end() {
     let (held, ()) = tokio::join!(held, stop);
     assert_eq!(text(held).await.2, "held");
     served.join();
+}
+
+/// Its client takes a connection for open before we have seen the last of its handshake. Break: `Wish::End` in
+/// `unless_ended`, `is_asked` in `connection::run`, or `end_silent`.
+#[test]
+fn a_stop_lets_a_handshake_under_way_end_with_an_answer_and_waits_for_no_silent_connection() {
+    let mut served =
+        Served::new(ListenerSettings { drain_timeout: Duration::from_hours(1), ..ListenerSettings::default() });
+    let open = || {
+        let stream = TcpStream::connect(served.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        stream
+    };
+    let (mut stream, mut silent) = (open(), open());
+    let config = served.client(b"http/1.1", None);
+    let mut tls = rustls::ClientConnection::new(config, ServerName::try_from("localhost").unwrap()).unwrap();
+    let mut greeting = Vec::new();
+    tls.write_tls(&mut greeting).unwrap();
+    stream.write_all(&greeting[..10]).unwrap();
+    // Whoever came before it was let in.
+    while served.door.calls.load(Ordering::SeqCst) == 0 {
+        let mut asked =
+            rustls::ClientConnection::new(served.client(b"http/1.1", None), ServerName::try_from("localhost").unwrap())
+                .unwrap();
+        ask(&mut asked, &mut open());
+    }
+    served.stop();
+    while TcpStream::connect(served.address).is_ok() {
+        std::thread::yield_now();
+    }
+    stream.write_all(&greeting[10..]).unwrap();
+    let answer = ask(&mut tls, &mut stream);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+    assert_eq!(silent.read_to_end(&mut Vec::new()).unwrap(), 0);
+    served.join();
+}
+
+/// What is answered to one request, to the end of the connection.
+fn ask(tls: &mut rustls::ClientConnection, stream: &mut TcpStream) -> String {
+    let mut both = rustls::Stream::new(tls, stream);
+    both.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let mut bytes = [0; 4096];
+    // It may end without saying so.
+    while let Ok(read @ 1..) = both.read(&mut bytes) {
+        answer.extend_from_slice(&bytes[..read]);
+    }
+    String::from_utf8(answer).unwrap()
 }
 
 /// Break: `Wish::Finish` in `Streams::close`.

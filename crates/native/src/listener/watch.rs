@@ -264,6 +264,13 @@ impl Crowd {
             seen.watch.ask(wish);
         }
     }
+
+    /// Ends those on which nothing was asked yet.
+    pub(super) fn end_silent(&self) {
+        for seen in self.seen.iter().filter(|seen| seen.watch.is_in(Phase::Open)) {
+            seen.watch.ask(Wish::End);
+        }
+    }
 }
 
 /// The limits of [`ListenerSettings`], in ticks.
