@@ -15,6 +15,8 @@ mod metric_lines;
 mod notify;
 mod policies;
 mod providers;
+#[cfg(feature = "rotation")]
+mod rotation;
 #[cfg(feature = "otlp")]
 mod telemetry;
 #[cfg(feature = "shared-journal")]

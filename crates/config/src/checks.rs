@@ -4,6 +4,8 @@ mod address;
 mod aws;
 #[cfg(feature = "callers")]
 mod callers;
+#[cfg(feature = "rotation")]
+mod rotators;
 #[cfg(feature = "otlp")]
 mod telemetry;
 mod vault;
@@ -46,6 +48,8 @@ pub(crate) fn check(settings: &Settings, tree: &Node, aliases: &[String], proble
     #[cfg(feature = "otlp")]
     checks.telemetry(&settings.telemetry);
     checks.routes(settings, aliases);
+    #[cfg(feature = "rotation")]
+    checks.rotators(settings);
     for (alias, provider) in &settings.providers {
         checks.provider(&format!("providers.{}", alias.0), provider);
         checks.around(settings, alias, provider, aliases);

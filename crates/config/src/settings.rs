@@ -33,6 +33,8 @@ mod journal;
 mod notify;
 mod provider;
 mod reach;
+#[cfg(feature = "rotation")]
+mod rotators;
 mod route;
 #[cfg(feature = "otlp")]
 mod telemetry;
@@ -76,6 +78,8 @@ pub use self::provider::{
     VaultUserpass,
 };
 pub use self::reach::{Context, Only, Tag, Word};
+#[cfg(feature = "rotation")]
+pub use self::rotators::{DatabaseRotator, HttpRotator, HttpTest, PasswordRules, RandomRotator, Rotator, Users};
 pub use self::route::Route;
 #[cfg(feature = "otlp")]
 pub use self::telemetry::{Ratio, Telemetry};
@@ -111,6 +115,10 @@ pub struct Settings {
     pub context: Context,
     /// Which providers answer which names. The first route that matches decides.
     pub routes: Vec<Route>,
+    /// What the function rotator does for which secret. The first that matches decides.
+    #[cfg(feature = "rotation")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rotators: Vec<Rotator>,
     /// The endpoint.
     pub listen: Listen,
     /// The surface that is compatible with AWS's Lambda extension and agent.

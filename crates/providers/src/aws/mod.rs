@@ -37,6 +37,8 @@ pub use self::dynamodb::{Cancellation, Cancelled, DynamoDb};
 #[cfg(feature = "aws-parameter-store")]
 pub use self::parameter_store::{ParameterStore, ParameterStoreSettings};
 pub use self::role::{ExternalId, Role};
+#[cfg(feature = "aws-rotation")]
+pub use self::secrets_manager::{RotatedSecret, RotationSecrets, Staged};
 #[cfg(feature = "aws-secrets-manager")]
 pub use self::secrets_manager::{SecretsManager, SecretsManagerSettings};
 pub use self::session::{ServiceSettings, Session, SessionSettings};

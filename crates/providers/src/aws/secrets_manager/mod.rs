@@ -7,6 +7,8 @@
 mod batch;
 mod regions;
 mod rotation;
+#[cfg(feature = "aws-rotation")]
+mod versions;
 mod wire;
 
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use lockstep_core::{
 };
 
 use self::regions::{Regions, is_outage, logged_in, share, spelled};
+#[cfg(feature = "aws-rotation")]
+pub use self::versions::{RotatedSecret, RotationSecrets, Staged};
 use self::wire::{
     DescribeSecret, GetSecretValue, ListFilter, ListSecretVersionIds, ListSecrets, SecretEntry, SecretList,
     SecretValueEntry, VersionList,

@@ -76,6 +76,31 @@ pub(super) struct ListFilter<'a> {
     pub(super) values: [&'a str; 1],
 }
 
+/// Staging labels of a secret's versions, as a rotation moves them.
+#[cfg(feature = "aws-rotation")]
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct UpdateSecretVersionStage<'a> {
+    pub(super) secret_id: &'a str,
+    pub(super) version_stage: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) remove_from_version_id: Option<&'a str>,
+    pub(super) move_to_version_id: &'a str,
+}
+
+/// A new version. It has no `Debug`: it holds the value, and the token of the rotation.
+#[cfg(feature = "aws-rotation")]
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct PutSecretValue<'a> {
+    pub(super) secret_id: &'a str,
+    pub(super) client_request_token: &'a str,
+    pub(super) secret_string: &'a str,
+    pub(super) version_stages: [&'a str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rotation_token: Option<&'a str>,
+}
+
 /// `GetSecretValue`'s answer, and a member of `BatchGetSecretValue`'s. The value stays raw until it is moved out.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -94,6 +119,21 @@ pub(super) struct SecretValueEntry<'a> {
 }
 
 impl SecretValueEntry<'_> {
+    /// Which version this is.
+    #[cfg(feature = "aws-rotation")]
+    pub(super) fn version_id(&self) -> &str {
+        &self.version_id
+    }
+
+    /// The value, if it is text: it is copied into memory that is wiped.
+    ///
+    /// # Errors
+    /// `Malformed` when it is no JSON string.
+    #[cfg(feature = "aws-rotation")]
+    pub(super) fn text(&self) -> Result<Option<lockstep_core::SecretValue>> {
+        self.secret_string.map(text).transpose()
+    }
+
     /// Gives the replica the identity of the secret in this region.
     pub(super) fn stands_for(&mut self, region: Option<&Region>) {
         stands_for(&mut self.arn, region);
@@ -191,6 +231,13 @@ impl SecretEntry {
     /// Whether somebody has set up a rotation, ours or a managed one.
     pub(super) fn has_rotation(&self) -> bool {
         self.rotation_enabled == Some(true) || self.rotation_lambda.is_some()
+    }
+
+    /// The ARN, the name, whether rotation is enabled, and the labels of every version.
+    #[cfg(feature = "aws-rotation")]
+    pub(super) fn into_versions(self) -> (String, String, Option<bool>, Stages) {
+        let stages = self.version_ids_to_stages.or(self.secret_versions_to_stages).unwrap_or_default();
+        (self.arn, self.name, self.rotation_enabled, stages)
     }
 
     /// Whether a version waits to become current.
