@@ -14,6 +14,7 @@ mod lifecycle;
 mod on_rotation;
 mod port;
 mod resolve;
+mod rotator;
 mod sandbox;
 mod snapshot;
 mod under_emulator;

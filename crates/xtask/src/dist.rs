@@ -25,7 +25,7 @@ const ZIP: &str = "import sys, zipfile\n\
                        layer.writestr(entry, file.read())\n";
 
 /// The functions, each a program of this name.
-const FUNCTIONS: [&str; 2] = ["lockstep-resolve", "lockstep-on-rotation"];
+const FUNCTIONS: [&str; 3] = ["lockstep-resolve", "lockstep-on-rotation", "lockstep-rotator"];
 
 /// Builds the layer and the functions for x86_64; with `deep` for arm64 too.
 pub(crate) fn run(workspace: &Workspace, deep: bool) -> Outcome {

@@ -50,6 +50,7 @@ impl Servers {
         let bao = tools::openbao(cache)?;
         let emulator = tools::lambda_emulator(cache, &aws)?;
         let faketime = tools::faketime(cache)?;
+        let mariadb = tools::mariadb(cache)?;
         let prometheus = tools::prometheus(cache)?;
         let redis = tools::redis(cache)?;
         let postgres_programs = tools::postgres(cache)?;
@@ -101,6 +102,7 @@ impl Servers {
             ("LOCKSTEP_TEST_CLIENTS".to_owned(), clients.display().to_string()),
             ("LOCKSTEP_TEST_RIE".to_owned(), emulator.display().to_string()),
             ("LOCKSTEP_TEST_FAKETIME".to_owned(), faketime.display().to_string()),
+            ("LOCKSTEP_TEST_MARIADB".to_owned(), mariadb.display().to_string()),
             ("LOCKSTEP_TEST_POSTGRES".to_owned(), postgres.address()),
             ("LOCKSTEP_TEST_PROMETHEUS".to_owned(), prometheus.display().to_string()),
             ("LOCKSTEP_TEST_REDIS".to_owned(), redis.program.display().to_string()),

@@ -14,7 +14,7 @@ pub(crate) use self::cache::Cache;
 pub(crate) use self::cargo::{
     agent, cargo_deny, cargo_fuzz, cargo_mutants, nextest, std_source, targets, wasm_bindgen,
 };
-pub(crate) use self::debian::{Postgres, Wrk, faketime, postgres, prometheus, redis, wrk};
+pub(crate) use self::debian::{Postgres, Wrk, faketime, mariadb, postgres, prometheus, redis, wrk};
 pub(crate) use self::kubernetes::{Kubernetes, kubernetes};
 pub(crate) use self::node::{clients, oidc};
 pub(crate) use self::python::{
@@ -40,6 +40,7 @@ pub(crate) fn fetch(workspace: &Workspace, cache: &Cache) -> Outcome {
     clients(cache)?;
     lambda_emulator(cache, &aws)?;
     faketime(cache)?;
+    mariadb(cache)?;
     postgres(cache)?;
     prometheus(cache)?;
     redis(cache)?;

@@ -52,17 +52,6 @@ impl Document {
         self.text(key)?.filter(|text| !text.is_empty()).ok_or_else(missing)
     }
 
-    /// The same secret with other texts for these keys.
-    ///
-    /// # Errors
-    /// None that the members as they were read could bring about.
-    pub(crate) fn with(mut self, texts: impl IntoIterator<Item = (&'static str, SecretValue)>) -> Result<SecretValue> {
-        for (key, value) in texts {
-            self = self.replaced(key, value);
-        }
-        self.written()
-    }
-
     /// The same secret with another text for this key.
     pub(crate) fn replaced(mut self, key: &str, value: SecretValue) -> Self {
         if let Payload::Fields(fields) = &mut self.0 {
@@ -74,7 +63,7 @@ impl Document {
     /// The JSON.
     ///
     /// # Errors
-    /// As [`with`](Self::with).
+    /// None that the members as they were read could bring about.
     pub(crate) fn written(&self) -> Result<SecretValue> {
         Ok(self.0.to_field()?.value)
     }
@@ -107,7 +96,7 @@ mod tests {
             assert_eq!(read().text(key).unwrap_err().kind(), ErrorKind::Unsupported, "{key}");
         }
         assert!(read().required("none").unwrap_err().message().contains("has no key `none`"));
-        let written = read().with([("password", SecretValue::from("p\"\\\n"))]).unwrap();
+        let written = read().replaced("password", SecretValue::from("p\"\\\n")).written().unwrap();
         assert_eq!(
             written.expose_text().unwrap(),
             r#"{"/p":"q","n":1.50,"none":null,"on":true,"password":"p\"\\\n","port":5432,"tags":{"a":[1, 2]},"username":"app\u0022x"}"#

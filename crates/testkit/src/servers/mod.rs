@@ -7,6 +7,7 @@
 //!
 //! The servers are shared by all tests of a run: name what you make with [`unique`].
 
+mod mariadb;
 mod process;
 mod redis;
 mod skip;
@@ -15,6 +16,7 @@ mod tests;
 
 use std::path::PathBuf;
 
+pub use self::mariadb::MariaDbServer;
 pub use self::process::{Running, free_port};
 pub use self::redis::RedisServer;
 pub use self::skip::{Missing, skip, skip_here};
@@ -121,7 +123,7 @@ pub fn gcp_python() -> Result<PathBuf, Missing> {
     variable("LOCKSTEP_TEST_GCP_PYTHON", "Python with google-cloud-secret-manager").map(PathBuf::from)
 }
 
-/// A PostgreSQL for OpenBao's dynamic credentials: `postgresql://postgres:PASSWORD@127.0.0.1:PORT/postgres?sslmode=disable`,
+/// A PostgreSQL for dynamic credentials and rotations: `postgresql://postgres:PASSWORD@127.0.0.1:PORT/postgres?sslmode=disable`,
 /// the owner of everything in it.
 ///
 /// # Errors
@@ -244,6 +246,14 @@ pub fn redis() -> Result<RedisProgram, Missing> {
         program: variable("LOCKSTEP_TEST_REDIS", "Redis").map(PathBuf::from)?,
         libraries: variable("LOCKSTEP_TEST_REDIS_LIBRARIES", "Redis").map(PathBuf::from)?,
     })
+}
+
+/// The folder that Debian's MariaDB is unpacked in, for tests that start one of their own: the product.
+///
+/// # Errors
+/// [`Missing`] when `LOCKSTEP_TEST_MARIADB` is not set.
+pub fn mariadb() -> Result<PathBuf, Missing> {
+    variable("LOCKSTEP_TEST_MARIADB", "MariaDB").map(PathBuf::from)
 }
 
 /// The `lockstep` command, dynamically linked, as the gate built it.

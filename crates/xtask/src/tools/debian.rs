@@ -85,6 +85,11 @@ pub(crate) fn redis(cache: &Cache) -> Outcome<Redis> {
     Ok(Redis { program: home.join("usr/bin/redis-server"), libraries })
 }
 
+/// The folder with MariaDB's server and the libraries that it needs below it: Debian's.
+pub(crate) fn mariadb(cache: &Cache) -> Outcome<PathBuf> {
+    unpacked(cache, "mariadb-10.11", &["mariadb-server-core=1:10.11.*", "libnuma1", "liburing2"])
+}
+
 fn unpacked(cache: &Cache, name: &str, packages: &[&str]) -> Outcome<PathBuf> {
     fetched(cache, name, |apt, log| process::logged(apt().args(["-q", "download"]).args(packages), log))
 }
