@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use lockstep_stories::{Running, until};
 use serde_json::{Value, json};
@@ -12,8 +11,6 @@ use serde_json::{Value, json};
 use super::database::{Database, wait};
 
 const CLIENTS: usize = 50;
-/// Fifty that never rest would take all the time there is from whoever rotates.
-const REST: Duration = Duration::from_millis(100);
 
 pub(super) struct Clients {
     shared: Arc<Shared>,
@@ -45,7 +42,7 @@ impl Clients {
             std::thread::spawn(move || {
                 while !shared.stopped.load(Ordering::SeqCst) {
                     shared.log_in(client);
-                    std::thread::sleep(REST);
+                    std::thread::sleep(shared.database.rest);
                 }
             })
         });

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::Path;
+use std::time::Duration;
 
 use lockstep_testkit::servers::{MariaDbServer, unique};
 use serde_json::{Value, json};
@@ -19,6 +20,9 @@ pub(crate) struct Database {
     port: u16,
     dbname: &'static str,
     admin: (String, String),
+    /// How long a client waits between two logins: fifty that never rest would take all the time there is from whoever
+    /// rotates, the more so where a login is thousands of rounds of a hash.
+    pub(crate) rest: Duration,
     /// What the rotator has to know of it.
     pub(crate) reached_by: String,
     _server: Option<MariaDbServer>,
@@ -36,6 +40,7 @@ impl Database {
             port,
             dbname: "postgres",
             admin: ("postgres".to_owned(), password.to_owned()),
+            rest: Duration::from_secs(2),
             reached_by: "insecure = true".to_owned(),
             _server: None,
         };
@@ -53,6 +58,7 @@ impl Database {
             port: server.port(),
             dbname: "shop",
             admin: (user.to_owned(), password.to_owned()),
+            rest: Duration::from_millis(200),
             reached_by: format!("ca_file = \"{}\"", server.certificate().display()),
             _server: Some(server),
         };

@@ -2,6 +2,9 @@
 
 use lockstep_core::{Error, ErrorKind};
 
+const NO_TLS: &str =
+    "no TLS, or a certificate that is not for this host or from no root that is trusted; write `ca_file`";
+
 /// What came of a login that was answered.
 pub(super) enum Attempt<T> {
     /// It was taken.
@@ -54,11 +57,10 @@ pub(super) fn failure(error: &sqlx::Error, doing: &str) -> Error {
         return Error::new(kind, format!("the server refused to {doing} (SQLSTATE {code}); {hint}"));
     }
     let (kind, what) = match error {
+        // What rustls makes of a certificate comes as one of these.
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => (ErrorKind::Tls, NO_TLS),
         sqlx::Error::Io(_) => (ErrorKind::Network, "no connection, or it broke"),
-        sqlx::Error::Tls(_) => (
-            ErrorKind::Tls,
-            "no TLS, or a certificate that is not for this host or from no root that is trusted; write `ca_file`",
-        ),
+        sqlx::Error::Tls(_) => (ErrorKind::Tls, NO_TLS),
         sqlx::Error::Configuration(_) => (ErrorKind::Config, "the connection can't be made as it is written"),
         _ => (ErrorKind::Malformed, "the server's answer is not understood"),
     };
