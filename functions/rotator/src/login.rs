@@ -136,7 +136,7 @@ impl Login {
         if !self.host.eq_ignore_ascii_case(&as_current.host) {
             return Err(differs("host"));
         }
-        if self.port != as_current.port { Err(differs("port")) } else { Ok(()) }
+        if self.port == as_current.port { Ok(()) } else { Err(differs("port")) }
     }
 
     /// The same, and the same database on it.

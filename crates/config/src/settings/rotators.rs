@@ -17,7 +17,7 @@ tagged! {
         /// A user of PostgreSQL, MySQL or MariaDB: the secret's `engine` says which.
         Database(DatabaseRotator) = "database",
         /// Something that takes its new value over HTTP.
-        Http(HttpRotator) = "http",
+        Http(Box<HttpRotator>) = "http",
         /// A new random value, and nobody to tell.
         Random(RandomRotator) = "random",
     }

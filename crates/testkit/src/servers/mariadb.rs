@@ -10,7 +10,7 @@ use super::{Running, free_port};
 use crate::server_certificate;
 
 /// Starting beside a build on two cores takes its time.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What makes the tables of a new server, in this order, in `usr/share/mysql`.
 const TABLES: [&str; 3] = ["mysql_system_tables.sql", "mysql_performance_tables.sql", "mysql_system_tables_data.sql"];
 

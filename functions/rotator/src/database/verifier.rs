@@ -27,7 +27,7 @@ pub(super) fn scram(password: &SecretValue, random: &dyn Random) -> Result<Strin
 fn of(password: &[u8], salt: &[u8]) -> Result<String> {
     let salted = salted(password, salt)?;
     let client_key = Zeroizing::new(keyed(&*salted, &[b"Client Key"])?);
-    let stored_key = Sha256::digest(&*client_key);
+    let stored_key = Sha256::digest(client_key.as_slice());
     let server_key = keyed(&*salted, &[b"Server Key"])?;
     let [salt, stored, server] = [salt, &stored_key, &server_key].map(|bytes| STANDARD.encode(bytes));
     Ok(format!("SCRAM-SHA-256${ITERATIONS}:{salt}${stored}:{server}"))

@@ -215,7 +215,7 @@ impl Node {
                 let text = text.with(values)?;
                 let none = || Error::new(ErrorKind::Unsupported, "a value is no text");
                 let text = text.expose_text().ok_or_else(none)?;
-                return serde_json::to_writer(out, text).map_err(|error| broken(error.into()));
+                serde_json::to_writer(out, text).map_err(|error| broken(error.into()))
             }
             Self::List(items) => {
                 out.write_all(b"[").map_err(broken)?;

@@ -232,7 +232,7 @@ async fn a_rotation_cut_off_at_any_write_and_asked_for_again_makes_one_value_tha
             assert!(labels.contains(&"AWSCURRENT") && labels.contains(&"AWSPENDING"), "{lost:?}: {labels:?}");
             assert_eq!(world.versions[OLD].1, ["AWSPREVIOUS"], "{lost:?}");
             assert_eq!((value.as_deref(), world.key.len()), (Some(world.key.as_str()), 32), "{lost:?}");
-            assert_eq!(world.put, [world.key.clone()], "one value was made, once: {lost:?}");
+            assert_eq!(world.put, std::slice::from_ref(&world.key), "one value was made, once: {lost:?}");
             assert_eq!(world.rotation_token.as_deref(), Some("c4n4ry-token"));
         }
     }
