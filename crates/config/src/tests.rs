@@ -3,6 +3,8 @@
 mod aws;
 mod listen;
 mod reach;
+#[cfg(feature = "rotation")]
+mod rotators;
 mod simulation;
 #[cfg(feature = "otlp")]
 mod telemetry;
