@@ -91,6 +91,10 @@ mod tests {
                 "GRANT SELECT ON `x`` TO ``app``@``%```.* TO `app`@`%`",
                 Some("GRANT SELECT ON `x`` TO ``app``@``%```.* TO 'app_clone'@'%'"),
             ),
+            (
+                "GRANT SELECT ON `x TO 'app'@'%'`.* TO 'app'@'%'",
+                Some("GRANT SELECT ON `x TO 'app'@'%'`.* TO 'app_clone'@'%'"),
+            ),
         ] {
             let again = replayed(line, ("app", "%"), "app_clone");
             assert_eq!(again, Ok(expected.map(str::to_owned)), "{line}");

@@ -40,6 +40,8 @@ struct World {
     put: Vec<String>,
     rotation_token: Option<String>,
     writes: usize,
+    /// What somebody else puts just before we do.
+    raced: Option<String>,
     lost: Option<(usize, Lost)>,
 }
 
@@ -58,6 +60,7 @@ impl World {
             put: Vec::new(),
             rotation_token: None,
             writes: 0,
+            raced: None,
             lost: None,
         }
     }
@@ -121,6 +124,9 @@ impl World {
         self.rotation_token = body["RotationToken"].as_str().map(str::to_owned);
         let (id, (held, _)) = self.versions.iter_mut().find(|(id, _)| **id == token).unwrap();
         assert_eq!(*id, TOKEN);
+        if let Some(theirs) = self.raced.take() {
+            *held = Some(theirs);
+        }
         if held.as_ref().is_some_and(|held| held != value) {
             return refused("ResourceExistsException", "c4n4ry");
         }
@@ -233,6 +239,8 @@ async fn a_rotation_cut_off_at_any_write_and_asked_for_again_makes_one_value_tha
             assert_eq!(world.versions[OLD].1, ["AWSPREVIOUS"], "{lost:?}");
             assert_eq!((value.as_deref(), world.key.len()), (Some(world.key.as_str()), 32), "{lost:?}");
             assert_eq!(world.put, std::slice::from_ref(&world.key), "one value was made, once: {lost:?}");
+            let again = usize::from(lost.is_some_and(|(_, lost)| lost == Lost::Request));
+            assert_eq!(world.writes, 3 + again, "nothing is written that is there: {lost:?}");
             assert_eq!(world.rotation_token.as_deref(), Some("c4n4ry-token"));
         }
     }
@@ -279,6 +287,10 @@ async fn what_somebody_else_has_made_is_kept_and_a_cut_off_rotation_before_is_me
     assert_eq!(bench.step(Step::Test).await.unwrap_err().kind(), ErrorKind::Denied);
     bench.step(Step::Set).await.unwrap();
     bench.step(Step::Test).await.unwrap();
+    // Somebody else was asked for the same at the same time.
+    let bench = Bench::new(World { raced: Some("theirs".to_owned()), ..World::begun() });
+    assert_eq!(bench.step(Step::Create).await.unwrap(), Done::Before);
+    assert_eq!(bench.world.lock().unwrap().versions[TOKEN].0.as_deref(), Some("theirs"));
     // It takes none that the secret knows.
     let bench = Bench::new(World { key: "unknown".to_owned(), ..World::begun() });
     let missing = bench.step(Step::Set).await.unwrap_err();
