@@ -138,7 +138,8 @@ fn in_words(report: &ChainReport, files: &[PathBuf]) -> String {
     }
     if report.elsewhere > 0 {
         let elsewhere = report.elsewhere;
-        let _ = writeln!(text, "{elsewhere} times a writer names lines of its own that are not in these files");
+        let _ =
+            writeln!(text, "chains whose writer wrote another one before, which is not in these files: {elsewhere}");
     }
     if report.unchained > 0 {
         let _ = writeln!(text, "{} lines before the first chain are not vouched for", report.unchained);

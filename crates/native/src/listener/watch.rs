@@ -55,7 +55,7 @@ pub(super) enum Wish {
 /// No state of a connection.
 const NO_STATE: u64 = u64::MAX;
 
-/// Shared by a connection and the sweeper. Only the connection writes `state`.
+/// Shared by a connection and the sweeper. Only the connection writes `state`; of many requests at once, one at a time.
 #[derive(Debug)]
 pub(super) struct Watch {
     /// Number of the request, times [`PHASES`], plus the phase.
