@@ -31,8 +31,10 @@ impl MariaDbServer {
     /// # Panics
     /// When it does not start.
     pub fn start(home: &Path, folder: &Path) -> Self {
-        let data = folder.join("data");
-        std::fs::create_dir(&data).unwrap_or_else(|error| panic!("{}: {error}", data.display()));
+        let (data, temporary) = (folder.join("data"), folder.join("tmp"));
+        for made in [&data, &temporary] {
+            std::fs::create_dir(made).unwrap_or_else(|error| panic!("{}: {error}", made.display()));
+        }
         let (certificate, key) = server_certificate("localhost");
         for (name, text) in [("server.pem", certificate), ("server.key.pem", key)] {
             let path = folder.join(name);
@@ -45,6 +47,8 @@ impl MariaDbServer {
             let mut command = Command::new(home.join("usr/sbin/mariadbd"));
             command.env("LD_LIBRARY_PATH", library).args(["--no-defaults", "--skip-name-resolve"]);
             command.arg(format!("--datadir={}", data.display())).arg(format!("--lc-messages-dir={}", share.display()));
+            // Each that starts clears the folder of what others have left in it, or are about to use.
+            command.arg(format!("--tmpdir={}", temporary.display()));
             command.arg(format!("--character-sets-dir={}", share.join("charsets").display()));
             // It wants to be told that it is meant to be root.
             if std::fs::metadata(&data).is_ok_and(|data| data.uid() == 0) {
